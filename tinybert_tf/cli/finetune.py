@@ -1,0 +1,187 @@
+"""`tinybert-tf finetune`: a teacher, or a baseline, from a table of texts and labels."""
+
+import time
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from tinybert_tf.cli import options
+from tinybert_tf.cli.console import hint, say, working
+from tinybert_tf.cli.errors import guarded
+
+
+class ClassWeight(str, Enum):
+    """Schemes of `class_weights`."""
+
+    balanced = "balanced"
+    sqrt = "sqrt"
+    effective = "effective"
+
+
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        help="Pretrained encoder: hub name, Hugging Face folder, or an earlier run.",
+        show_default="MiniLM-L6-H384",
+    ),
+]
+MultiLabel = Annotated[
+    bool,
+    typer.Option(
+        "--multi-label",
+        help="Any number of labels a text, separated by | ; or , in one cell.",
+        rich_help_panel="Data",
+    ),
+]
+Weighting = Annotated[
+    ClassWeight | None,
+    typer.Option(
+        "--class-weight",
+        help="Let rare classes count more.",
+        show_default=False,
+        rich_help_panel="Training",
+    ),
+]
+FocalGamma = Annotated[
+    float | None,
+    typer.Option(
+        help="Focal loss: above 0, easy examples count less (2 is usual).",
+        min=0.0,
+        show_default=False,
+        rich_help_panel="Training",
+    ),
+]
+Epochs = Annotated[
+    int, typer.Option(help="Passes over the data.", min=1, rich_help_panel="Training")
+]
+LearningRate = Annotated[
+    float, typer.Option(help="The peak, after warm-up.", min=0.0, rich_help_panel="Training")
+]
+
+
+@guarded
+def finetune(
+    train: options.TrainData,
+    out: options.OutRun,
+    teacher: Teacher = None,
+    dev: options.Dev = None,
+    dev_share: options.DevShare = 0.1,
+    text_column: options.TextColumn = None,
+    pair_column: options.PairColumn = None,
+    label_column: options.LabelColumn = None,
+    multi_label: MultiLabel = False,
+    epochs: Epochs = 3,
+    batch_size: options.BatchSize = 32,
+    learning_rate: LearningRate = 5e-5,
+    max_length: options.MaxLength = 128,
+    class_weight: Weighting = None,
+    focal_gamma: FocalGamma = None,
+    seed: options.Seed = 0,
+    resume: options.Resume = True,
+    overwrite: options.Overwrite = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fine-tune a pretrained BERT on a table of texts and labels.
+
+    Examples:
+
+        tinybert-tf finetune train.csv --teacher bert-base-uncased --out runs/teacher
+        tinybert-tf finetune train.csv --dev dev.csv --epochs 4 --out runs/teacher
+        tinybert-tf finetune tickets.jsonl --label-column queue --class-weight balanced --out runs/queue
+    """
+    from tinybert_tf.cli.data import read_split
+    from tinybert_tf.cli.models import identify
+    from tinybert_tf.cli.results import show_finished, show_results
+    from tinybert_tf.runs import Run
+    from tinybert_tf.text.readers import check_classes
+
+    columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
+    split = read_split(train, dev, dev_share, seed, columns, multi_label)
+    labels = check_classes(split.train)
+    settings = {
+        **split.describe(),
+        "teacher": identify(teacher),
+        "multi_label": multi_label,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        "class_weight": class_weight.value if class_weight else None,
+        "focal_gamma": focal_gamma,
+        "seed": seed,
+    }
+    paths = {"train": train, "dev": dev, "dev_share": dev_share, "teacher": teacher, **columns}
+    run = Run.open(out, "finetune", settings, resume, overwrite, notes={"paths": paths})
+    if run.finished:
+        show_finished(run)
+        return
+    with run.recording():
+        _train(run, split, labels, teacher, settings)
+    show_results(run)
+    hint(f"next: tinybert-tf distill {train} --teacher {out} --student tinybert_4l_312 --out ...")
+
+
+def _train(run, split, labels: list[str], teacher: str | None, settings: dict) -> None:
+    with working("loading TensorFlow and the encoder"):
+        from tinybert_tf.cli.models import load_pretrained, set_seed
+
+        set_seed(settings["seed"])
+        classifier = load_pretrained(
+            teacher, labels, settings["max_length"], settings["multi_label"]
+        )
+    from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
+    from tinybert_tf.cli.data import inputs
+    from tinybert_tf.cli.results import dev_results, draw_history
+    from tinybert_tf.training import finetune as fit
+
+    say(
+        f"{len(split.train):,} texts for training, {len(split.dev or ()):,} for development, "
+        f"{len(labels)} classes, {classifier.count_params():,} parameters"
+    )
+    started = time.monotonic()
+    loss, class_weight = _loss(classifier, split.train.labels, settings)
+    history = fit(
+        classifier,
+        inputs(split.train),
+        split.train.labels,
+        validation_data=split.validation_data,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        learning_rate=settings["learning_rate"],
+        class_weight=class_weight,
+        loss=loss,
+        seed=settings["seed"],
+        run_dir=run.checkpoints,
+        callbacks=stage_callbacks(run, "finetune"),
+        verbose=verbosity(),
+    )
+    seconds = time.monotonic() - started
+    with working("scoring and saving"):
+        draw_history(run, history)
+        metrics = {
+            "dev": dev_results(classifier, split),
+            "labels": classifier.labels,
+            "parameters": classifier.count_params(),
+            "seconds": round(seconds, 1),
+            "history": history,
+        }
+        run.finish(classifier, metrics)
+
+
+def _loss(classifier, labels: list, settings: dict) -> tuple:
+    """Returns the loss and Keras' class weights; a weighted loss of ours carries its own."""
+    scheme, gamma = settings["class_weight"], settings["focal_gamma"]
+    multi_label = settings["multi_label"]
+    if gamma is None and not (multi_label and scheme):
+        return None, scheme
+    from tinybert_tf.models.focal_loss import FocalLoss
+    from tinybert_tf.models.labels import encode_labels
+    from tinybert_tf.text.weights import class_weights
+
+    alpha = None
+    if scheme:
+        names = [name for row in labels for name in ([row] if isinstance(row, str) else row)]
+        numbers = encode_labels(names, classifier.labels)
+        alpha = class_weights(numbers, classifier.num_classes, scheme=scheme)
+    return FocalLoss(gamma=gamma or 0.0, alpha=alpha, multi_label=multi_label), None

@@ -1,0 +1,198 @@
+"""Finds and loads what the commands take for a model."""
+
+from pathlib import Path
+
+from tinybert_tf.config import ARCHITECTURES
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.runs import METRICS, digest, read_config
+
+TFLITE = ".tflite"
+_WEIGHTS = ("model.weights.h5", "model.safetensors", "pytorch_model.bin")
+
+
+def is_tflite(path: Path) -> bool:
+    """Whether a path means an exported file; whether it is one shows when it is opened."""
+    return path.suffix.lower() == TFLITE
+
+
+def preset_of(path: Path) -> Path | None:
+    """Returns the folder of the saved classifier: a run's model, or the folder itself.
+
+    Raises:
+        TinyBertError: If the run has not finished.
+    """
+    if read_config(path) is not None:
+        if not (path / METRICS).exists():
+            raise TinyBertError(
+                "Expected a finished run; the command that made it goes on from its checkpoints. "
+                f"Received: {str(path)!r}"
+            )
+        path = path / "model"
+    return path if (path / "task.json").is_file() else None
+
+
+def load_classifier(path: Path, max_length: int | None = None):
+    """Loads a trained classifier from this machine.
+
+    Args:
+        path: path. Run folder, preset, .keras file, or Hugging Face folder.
+        max_length: int. Longest input in tokens. Defaults to `None`: as it was trained.
+
+    Raises:
+        TinyBertError: If there is none, or `max_length` exceeds its position table.
+    """
+    if not path.exists():
+        raise TinyBertError(
+            "Expected a run folder, a preset, a .keras file or a Hugging Face folder. "
+            f"Received: {str(path)!r}, which does not exist"
+        )
+    if is_tflite(path):
+        raise TinyBertError(
+            f"Expected a Keras model here, not an exported file. Received: {str(path)!r}"
+        )
+    preset = preset_of(path) if path.is_dir() else None
+    _start()
+    from tinybert_tf.models import TinyBertTextClassifier
+
+    if preset is not None:
+        classifier = TinyBertTextClassifier.from_preset(str(preset))
+    elif path.is_dir():
+        classifier = TinyBertTextClassifier.from_hf(str(path))
+    else:
+        classifier = _load_keras(path)
+    return with_max_length(classifier, max_length)
+
+
+def load_pretrained(teacher: str | None, labels: list[str], max_length: int, multi_label: bool):
+    """Builds a classifier of new labels on a pretrained encoder.
+
+    Args:
+        teacher: string. Hub name, Hugging Face folder, run folder or preset; `None` for MiniLM.
+        labels: list of strings.
+        max_length: int. Longest input in tokens.
+        multi_label: bool.
+    """
+    folder = _teacher_folder(teacher)
+    preset = preset_of(Path(folder)) if Path(folder).is_dir() else None
+    _start()
+    from tinybert_tf.models import TinyBertTextClassifier
+
+    if preset is None:
+        classifier = TinyBertTextClassifier.from_hf(
+            folder, labels=labels, multi_label=multi_label
+        )
+    else:
+        trained = TinyBertTextClassifier.from_preset(str(preset))
+        classifier = TinyBertTextClassifier(
+            trained.backbone,
+            labels=labels,
+            preprocessor=trained.preprocessor,
+            head=trained.head,
+            multi_label=multi_label,
+        )
+    return with_max_length(classifier, max_length)
+
+
+def load_teacher(teacher: str, max_length: int | None):
+    """Loads a fine-tuned classifier: one of ours, or a Hugging Face folder or hub name.
+
+    Raises:
+        TinyBertError: If its classes are not known: an encoder has to be fine-tuned first.
+    """
+    if Path(teacher).exists():
+        return load_classifier(Path(teacher), max_length)
+    _start()
+    from tinybert_tf.models import TinyBertTextClassifier
+
+    return with_max_length(TinyBertTextClassifier.from_hf(teacher), max_length)
+
+
+def is_architecture(name: str) -> bool:
+    """Whether a student is named by its shape, else it is a pretrained one."""
+    return name in ARCHITECTURES
+
+
+def build_student(name: str, teacher, init: str, layer_map, texts: list[str], seed: int):
+    """Builds a student by the name of its shape, or on a pretrained encoder.
+
+    Raises:
+        TinyBertError: If `name` is neither, or the student is wider than its teacher.
+    """
+    from tinybert_tf.distillation import student_of
+
+    if is_architecture(name):
+        return student_of(teacher, name, init=init, layer_map=layer_map, texts=texts, seed=seed)
+    if "/" not in name and not Path(name).exists():
+        raise TinyBertError(
+            f"Expected --student out of {', '.join(ARCHITECTURES)}, a folder, or a hub name with "
+            f"its owner. Received: {name!r}"
+        )
+    return load_pretrained(
+        name, list(teacher.labels), teacher.sequence_length, teacher.multi_label
+    )
+
+
+def with_max_length(classifier, max_length: int | None):
+    """Sets the longest input of a classifier, and returns it.
+
+    Raises:
+        TinyBertError: If it exceeds the position table.
+    """
+    rows = classifier.backbone.max_sequence_length
+    if max_length is not None and max_length > rows:
+        raise TinyBertError(
+            f"Expected --max-length of at most {rows}, the rows of the position table. "
+            f"Received: max_length={max_length}"
+        )
+    if max_length is not None and classifier.preprocessor is not None:
+        classifier.preprocessor.sequence_length = max_length
+    return classifier
+
+
+def identify(teacher: str | None) -> str:
+    """A name and, for local weights, a checksum: what a run's settings say of a teacher."""
+    folder = Path(_teacher_folder(teacher))
+    folder = (preset_of(folder) if folder.is_dir() else None) or folder
+    files = [folder] if folder.is_file() else [folder / name for name in _WEIGHTS]
+    found = [path for path in files if path.is_file()]
+    name = "MiniLM-L6-H384" if teacher is None else Path(teacher).name
+    return f"{name} {digest(*found)}" if found else str(teacher)
+
+
+def _teacher_folder(teacher: str | None) -> str:
+    if teacher is not None:
+        return teacher
+    from tinybert_tf.checkpoints.teacher import default_teacher
+
+    return str(default_teacher())
+
+
+def _load_keras(path: Path):
+    import keras
+
+    try:
+        model = keras.saving.load_model(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise TinyBertError(
+            f"Expected a .keras file of a TinyBertTextClassifier. Received: {str(path)!r} "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+    if not hasattr(model, "predict_proba"):
+        raise TinyBertError(
+            f"Expected a TinyBertTextClassifier. Received: {str(path)!r}, a {type(model).__name__}"
+        )
+    return model
+
+
+def set_seed(seed: int) -> None:
+    """Seeds Python, NumPy and Keras."""
+    _start()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
+def _start() -> None:
+    from tinybert_tf.quiet import start_tensorflow
+
+    start_tensorflow()

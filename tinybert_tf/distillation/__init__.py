@@ -1,0 +1,33 @@
+"""TinyBERT's distillation: losses, layer map, the distiller and its recipe."""
+
+from tinybert_tf.distillation.distiller import Distiller
+from tinybert_tf.distillation.initialize import student_of
+from tinybert_tf.distillation.layer_map import resolve_layer_map
+from tinybert_tf.distillation.losses import (
+    AttentionLoss,
+    EmbeddingLoss,
+    HardLabelLoss,
+    HiddenLoss,
+    LossTerm,
+    PredictionLoss,
+    intermediate_losses,
+    prediction_losses,
+)
+from tinybert_tf.distillation.recipe import distill
+from tinybert_tf.distillation.views import as_teacher
+
+__all__ = [
+    "AttentionLoss",
+    "Distiller",
+    "EmbeddingLoss",
+    "HardLabelLoss",
+    "HiddenLoss",
+    "LossTerm",
+    "PredictionLoss",
+    "as_teacher",
+    "distill",
+    "intermediate_losses",
+    "prediction_losses",
+    "resolve_layer_map",
+    "student_of",
+]

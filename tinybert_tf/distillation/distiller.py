@@ -1,0 +1,190 @@
+"""The distiller: TinyBERT's algorithm as a Keras training step."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from tinybert_tf.distillation.losses import LossTerm, intermediate_losses
+from tinybert_tf.distillation.views import as_teacher, encoder_of, observe
+from tinybert_tf.errors import TinyBertError
+
+
+class Distiller(keras.Model):
+    """Trains a student to imitate a frozen teacher (Jiao et al. 2020, equation (11)).
+
+    Each step runs one forward pass of the teacher, without dropout and gradient, and one of the
+    student. The teacher is not part of the distiller's weights, so it is never saved with it;
+    save `distiller.student`.
+
+    Args:
+        student: `TinyBertTextClassifier` or `TinyBertBackbone`. The model that is trained.
+        teacher: a model of ours, a keras-hub BERT or a Hugging Face name; see `as_teacher`.
+        losses: list of `LossTerm`. Defaults to `None`: `intermediate_losses()`.
+
+    Example:
+    ```python
+    distiller = Distiller(student, teacher, losses=intermediate_losses(layer_map="uniform"))
+    distiller.compile(optimizer=keras.optimizers.AdamW(5e-5))
+    distiller.fit(student.batches(texts, labels).dataset())
+    student.save("student.keras")
+    ```
+    """
+
+    def __init__(self, student, teacher, losses: Sequence[LossTerm] | None = None, **kwargs):
+        super().__init__(**kwargs)
+        teacher = as_teacher(teacher)
+        check_pair(student, teacher)
+        self.student = student
+        self.terms = list(intermediate_losses() if losses is None else losses)
+        if not self.terms:
+            raise TinyBertError("Expected at least one loss term. Received: losses=[]")
+        own, other = encoder_of(student), encoder_of(teacher)
+        for term in self.terms:
+            term.prepare(own, other)
+        # A closure hides the teacher from Keras' tracking: its weights are not the distiller's.
+        teacher_view = observe(teacher)
+        self._run_teacher = lambda inputs: teacher_view(inputs, training=False)
+        self._student_view = observe(student)
+
+        self._loss_tracker = keras.metrics.Mean(name="loss")
+        self._term_trackers = [keras.metrics.Mean(name=f"{term.name}_loss") for term in self.terms]
+        self._accuracy = None
+        if hasattr(student, "num_classes"):
+            self._accuracy = (
+                keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
+                if student.multi_label
+                else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            )
+        self.built = True
+        self.reached_variables = self._find_reached_variables()
+
+    def _find_reached_variables(self) -> list:
+        """The variables that some term depends on: the others must not even decay.
+
+        The intermediate stage, for one, leaves pooler and head alone.
+        """
+        ids = ops.ones((1, 4), "int32")
+        inputs = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids}
+        labels = None
+        if hasattr(self.student, "num_classes"):
+            shape = (1, self.student.num_classes) if self.student.multi_label else (1,)
+            labels = ops.zeros(shape, "int32")
+        with tf.GradientTape() as tape:
+            student_outputs = self._student_view(inputs, training=False)
+            loss, _ = self._objective(
+                student_outputs, self._run_teacher(inputs), inputs, labels, None
+            )
+        gradients = tape.gradient(loss, [v.value for v in self.trainable_variables])
+        return [
+            variable
+            for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
+            if gradient is not None
+        ]
+
+    def compile(self, optimizer="adamw", **kwargs):
+        """As `keras.Model.compile`; the loss is the sum of the distiller's terms.
+
+        XLA is off unless asked for: it was slower on CPU and recompiles for each length.
+        """
+        kwargs.setdefault("jit_compile", False)
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def call(self, inputs, training=None):
+        """Runs the student."""
+        return self.student(inputs, training=training)
+
+    @property
+    def metrics(self) -> list:
+        own = [self._loss_tracker, *self._term_trackers]
+        return own if self._accuracy is None else [*own, self._accuracy]
+
+    def train_step(self, data):
+        inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        teacher_outputs = self._run_teacher(inputs)
+        with tf.GradientTape() as tape:
+            student_outputs = self._student_view(inputs, training=True)
+            loss, parts = self._objective(
+                student_outputs, teacher_outputs, inputs, labels, sample_weight
+            )
+            scaled_loss = self.optimizer.scale_loss(loss)
+        variables = self.reached_variables
+        gradients = tape.gradient(scaled_loss, [v.value for v in variables])
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return self._track(loss, parts, student_outputs, labels, sample_weight)
+
+    def test_step(self, data):
+        inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        student_outputs = self._student_view(inputs, training=False)
+        loss, parts = self._objective(
+            student_outputs, self._run_teacher(inputs), inputs, labels, sample_weight
+        )
+        return self._track(loss, parts, student_outputs, labels, sample_weight)
+
+    def _objective(self, student_outputs, teacher_outputs, inputs, labels, sample_weight):
+        """Equation (11): the weighted sum of the terms, and each term's own mean."""
+        batch = {"padding_mask": inputs["padding_mask"], "labels": labels}
+        parts = []
+        for term in self.terms:
+            per_example = term.compute(student_outputs, teacher_outputs, batch)
+            if sample_weight is not None:
+                per_example = per_example * ops.cast(sample_weight, per_example.dtype)
+            parts.append(ops.mean(per_example))
+        loss = sum(term.weight * part for term, part in zip(self.terms, parts, strict=True))
+        return loss, parts
+
+    def _track(self, loss, parts, student_outputs, labels, sample_weight) -> dict:
+        size = ops.shape(student_outputs["hidden_states"][0])[0]
+        self._loss_tracker.update_state(loss, sample_weight=size)
+        for tracker, part in zip(self._term_trackers, parts, strict=True):
+            tracker.update_state(part, sample_weight=size)
+        results = {m.name: m.result() for m in [self._loss_tracker, *self._term_trackers]}
+        if self._accuracy is not None and labels is not None:
+            self._accuracy.update_state(labels, student_outputs["logits"], sample_weight)
+            results["accuracy"] = self._accuracy.result()
+        return results
+
+
+def check_pair(student, teacher) -> None:
+    """Checks that a student can learn from a teacher.
+
+    Raises:
+        TinyBertError: If vocabularies, labels or kinds of task differ.
+    """
+    own = getattr(student, "backbone", student)
+    other = getattr(teacher, "backbone", teacher)
+    if own.vocabulary_size != other.vocabulary_size:
+        raise TinyBertError(
+            "Expected student and teacher to share one vocabulary, since both read the same token "
+            f"ids. Received: vocabulary_size={own.vocabulary_size} and {other.vocabulary_size}"
+        )
+    first, second = getattr(student, "preprocessor", None), getattr(teacher, "preprocessor", None)
+    if first is not None and second is not None:
+        mine, theirs = first.tokenizer.wordpiece, second.tokenizer.wordpiece
+        if mine != theirs:
+            raise TinyBertError(
+                "Expected student and teacher to share one tokenizer. Received: "
+                + _first_difference(mine, theirs)
+            )
+    if not (hasattr(student, "labels") and hasattr(teacher, "labels")):
+        return
+    if student.multi_label != teacher.multi_label:
+        raise TinyBertError(
+            "Expected both models to be single-label or both multi-label. Received: "
+            f"student multi_label={student.multi_label}, teacher multi_label={teacher.multi_label}"
+        )
+    if student.labels != teacher.labels:
+        order = " in another order" if sorted(student.labels) == sorted(teacher.labels) else ""
+        raise TinyBertError(
+            "Expected student and teacher to have the same labels in the same order; soft targets "
+            f"are compared by position. Received: student {student.labels[:10]}, teacher "
+            f"{teacher.labels[:10]}{order}"
+        )
+
+
+def _first_difference(mine, theirs) -> str:
+    for index, (a, b) in enumerate(zip(mine.vocabulary, theirs.vocabulary, strict=False)):
+        if a != b:
+            return f"token {index} is {a!r} in the student, {b!r} in the teacher"
+    return f"settings {mine.get_config()} and {theirs.get_config()}"

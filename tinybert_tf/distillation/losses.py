@@ -1,0 +1,292 @@
+"""Loss terms of the distiller: which tensors each of equations (7)-(11) compares.
+
+A term is a Keras layer, since it may own learned projections (W_h, W_e): they are trained with
+the student and left behind with the term.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from tinybert_tf.distillation.functional import (
+    attention_loss,
+    check_reduction,
+    hidden_loss,
+    multi_label_prediction_loss,
+    prediction_loss,
+)
+from tinybert_tf.distillation.layer_map import resolve_layer_map
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.layers.initializers import bert_initializer
+
+PROJECTIONS = ("auto", "shared", "per_layer", "none")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What a term must know of a model's encoder."""
+
+    num_layers: int
+    hidden_dim: int
+    multi_label: bool = False
+
+
+class LossTerm(keras.layers.Layer):
+    """One summand of the distillation objective.
+
+    Args:
+        weight: float. Factor of the term in the total loss. Defaults to `1.0`.
+    """
+
+    def __init__(self, weight: float = 1.0, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.weight = weight
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        """Resolves maps and creates projections for this pair of models."""
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        """Returns the loss of each example, `(batch,)`.
+
+        Args:
+            student: dict with hidden_states, attention_scores and logits.
+            teacher: dict with the same keys.
+            batch: dict with padding_mask and labels (`None` when there are none).
+        """
+        raise NotImplementedError
+
+
+class _LayerwiseTerm(LossTerm):
+    """A term that compares pairs of layers."""
+
+    def __init__(
+        self,
+        layer_map: str | Sequence[int] = "uniform",
+        reduction: str = "masked",
+        weight: float = 1.0,
+        **kwargs,
+    ):
+        super().__init__(weight=weight, **kwargs)
+        self.layer_map = layer_map
+        self.reduction = check_reduction(reduction)
+        self.pairs: list[tuple[int, int]] = []
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        blocks = resolve_layer_map(student.num_layers, teacher.num_layers, self.layer_map)
+        self.pairs = list(enumerate(blocks))
+
+
+class AttentionLoss(_LayerwiseTerm):
+    """Equation (7), summed over the mapped blocks.
+
+    Args:
+        layer_map: see `resolve_layer_map`. Defaults to `"uniform"`.
+        reduction: string. `"masked"` or `"paper"`. Defaults to `"masked"`.
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(self, *args, name: str = "attention", **kwargs):
+        super().__init__(*args, name=name, **kwargs)
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        return sum(
+            attention_loss(
+                student["attention_scores"][own],
+                teacher["attention_scores"][other],
+                batch["padding_mask"],
+                self.reduction,
+            )
+            for own, other in self.pairs
+        )
+
+
+class HiddenLoss(_LayerwiseTerm):
+    """Equation (8), summed over the mapped blocks' outputs.
+
+    Args:
+        layer_map: see `resolve_layer_map`. Defaults to `"uniform"`.
+        reduction: string. `"masked"` or `"paper"`. Defaults to `"masked"`.
+        projection: string. `"shared"`: one W_h for all layers, as in the released code;
+            `"per_layer"`; `"none"`; `"auto"`: none where the widths agree, else one a layer.
+            Defaults to `"auto"`.
+        use_bias: bool. The paper's W_h has no bias, the released code's has. Defaults to `False`.
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(
+        self,
+        layer_map: str | Sequence[int] = "uniform",
+        reduction: str = "masked",
+        projection: str = "auto",
+        use_bias: bool = False,
+        weight: float = 1.0,
+        name: str = "hidden",
+    ):
+        super().__init__(layer_map, reduction, weight, name=name)
+        if projection not in PROJECTIONS:
+            raise TinyBertError(
+                f"Expected a projection out of {PROJECTIONS}. Received: projection={projection!r}"
+            )
+        self.projection = projection
+        self.use_bias = use_bias
+        self.projections: list[keras.layers.Dense] = []
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        super().prepare(student, teacher)
+        self.pairs = self.state_pairs()
+        mode = self.projection
+        same_width = student.hidden_dim == teacher.hidden_dim
+        if mode == "none" and not same_width:
+            raise TinyBertError(
+                "Expected equal widths without a projection. Received: projection='none', "
+                f"student hidden_dim={student.hidden_dim}, teacher hidden_dim={teacher.hidden_dim}"
+            )
+        if mode == "none" or (mode == "auto" and same_width):
+            self.projections = []
+            return
+        count = 1 if mode == "shared" else len(self.pairs)
+        self.projections = [
+            keras.layers.Dense(
+                teacher.hidden_dim,
+                use_bias=self.use_bias,
+                kernel_initializer=bert_initializer(),
+                name=f"projection_{index}",
+            )
+            for index in range(count)
+        ]
+        for projection in self.projections:
+            projection.build((None, None, student.hidden_dim))
+
+    def state_pairs(self) -> list[tuple[int, int]]:
+        """Pairs of hidden states: block i's output is state i + 1."""
+        return [(own + 1, other + 1) for own, other in self.pairs]
+
+    def project(self, index: int, states):
+        """Applies W of the index-th pair: `(batch, length, width)` to the teacher's width."""
+        if not self.projections:
+            return states
+        return self.projections[index % len(self.projections)](states)
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        return sum(
+            hidden_loss(
+                self.project(index, student["hidden_states"][own]),
+                teacher["hidden_states"][other],
+                batch["padding_mask"],
+                self.reduction,
+            )
+            for index, (own, other) in enumerate(self.pairs)
+        )
+
+
+class EmbeddingLoss(HiddenLoss):
+    """Equation (9): hidden state 0 against hidden state 0, with its own W_e.
+
+    Args:
+        reduction: string. `"masked"` or `"paper"`. Defaults to `"masked"`.
+        projection: string. As in `HiddenLoss`. Defaults to `"auto"`.
+        use_bias: bool. Defaults to `False`.
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(
+        self,
+        reduction: str = "masked",
+        projection: str = "auto",
+        use_bias: bool = False,
+        weight: float = 1.0,
+        name: str = "embedding",
+    ):
+        super().__init__("uniform", reduction, projection, use_bias, weight, name)
+
+    def state_pairs(self) -> list[tuple[int, int]]:
+        return [(0, 0)]
+
+
+class PredictionLoss(LossTerm):
+    """Equation (10): soft cross-entropy to the teacher's logits.
+
+    Multi-label models compare every label's sigmoid.
+
+    Args:
+        temperature: float. t. Defaults to `1.0`, the paper's best.
+        reduction: string. `"masked"` or `"paper"`. Defaults to `"masked"`.
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: str = "masked",
+        weight: float = 1.0,
+        name: str = "prediction",
+    ):
+        super().__init__(weight=weight, name=name)
+        if temperature <= 0:
+            raise TinyBertError(
+                f"Expected a temperature above 0. Received: temperature={temperature}"
+            )
+        self.temperature = temperature
+        self.reduction = check_reduction(reduction)
+        self.multi_label = False
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        self.multi_label = student.multi_label
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        if self.multi_label:
+            return multi_label_prediction_loss(
+                student["logits"], teacher["logits"], self.temperature
+            )
+        return prediction_loss(
+            student["logits"], teacher["logits"], self.temperature, self.reduction
+        )
+
+
+class HardLabelLoss(LossTerm):
+    """Cross-entropy to the gold labels; TinyBERT does without, other recipes mix it in.
+
+    Args:
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(self, weight: float = 1.0, name: str = "hard_label"):
+        super().__init__(weight=weight, name=name)
+        self.multi_label = False
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        self.multi_label = student.multi_label
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        labels, logits = batch["labels"], student["logits"]
+        if labels is None:
+            raise TinyBertError("Expected labels for the hard-label loss. Received: labels=None")
+        if self.multi_label:
+            targets = ops.cast(labels, "float32")
+            return ops.mean(ops.softplus(logits) - targets * logits, axis=-1)
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def intermediate_losses(
+    layer_map: str | Sequence[int] = "uniform",
+    reduction: str = "masked",
+    projection: str = "auto",
+) -> list[LossTerm]:
+    """The intermediate stage, equation (11) for m <= M: embeddings, hidden states, attention."""
+    return [
+        EmbeddingLoss(reduction=reduction, projection=projection),
+        HiddenLoss(layer_map=layer_map, reduction=reduction, projection=projection),
+        AttentionLoss(layer_map=layer_map, reduction=reduction),
+    ]
+
+
+def prediction_losses(
+    temperature: float = 1.0, hard_label_weight: float = 0.0, reduction: str = "masked"
+) -> list[LossTerm]:
+    """The prediction stage, equation (11) for m = M + 1, and optionally the gold labels."""
+    terms: list[LossTerm] = [PredictionLoss(temperature=temperature, reduction=reduction)]
+    if hard_label_weight:
+        terms.append(HardLabelLoss(weight=hard_label_weight))
+    return terms

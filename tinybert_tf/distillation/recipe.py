@@ -1,0 +1,134 @@
+"""The two task stages as one call: intermediate layers first, then predictions."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinybert_tf.distillation.checks import check_teacher
+from tinybert_tf.distillation.distiller import Distiller
+from tinybert_tf.distillation.losses import intermediate_losses, prediction_losses
+from tinybert_tf.distillation.views import as_teacher
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.models import TinyBertTextClassifier
+from tinybert_tf.training.optimizer import bert_optimizer
+from tinybert_tf.training.resumable import fit_resumable, seed_dropout
+
+STAGES = ("intermediate", "prediction")
+DEFAULT_EPOCHS = {"intermediate": 4, "prediction": 3}
+DEFAULT_LEARNING_RATE = {"intermediate": 5e-5, "prediction": 3e-5}
+
+
+def distill(
+    teacher,
+    student: TinyBertTextClassifier,
+    texts,
+    labels=None,
+    validation_data: tuple | None = None,
+    stages: Sequence[str] | str = STAGES,
+    epochs: dict[str, int] | int | None = None,
+    learning_rate: dict[str, float] | float | None = None,
+    batch_size: int = 32,
+    warmup: float = 0.1,
+    layer_map: str | Sequence[int] = "uniform",
+    reduction: str = "masked",
+    projection: str = "auto",
+    temperature: float = 1.0,
+    hard_label_weight: float = 0.0,
+    sample_weight=None,
+    seed: int = 0,
+    run_dir: str | os.PathLike | None = None,
+    callbacks: list | None = None,
+    verbose: int | str = "auto",
+) -> dict[str, dict[str, list[float]]]:
+    """Distils a fine-tuned teacher into a student (Jiao et al. 2020, section 3.2, task stages).
+
+    Stage "intermediate" fits embeddings, hidden states and raw attention scores; stage
+    "prediction" fits the teacher's logits. Gold labels are not needed: without them the texts
+    may be unlabelled.
+
+    Args:
+        teacher: a model of ours, a keras-hub BERT classifier or a Hugging Face name.
+        student: `TinyBertTextClassifier`. Trained in place; see `student_of`.
+        texts: list of strings, or a tuple of two lists for sentence pairs.
+        labels: label names or numbers, for the accuracy shown and for `hard_label_weight`.
+            Defaults to `None`.
+        validation_data: a pair (texts, labels). The teacher must beat chance on it, and it is
+            evaluated after each epoch. Defaults to `None`.
+        stages: which stages, in order. Defaults to both.
+        epochs: int, or dict of stage to int. Defaults to `None`: 4 and 3.
+        learning_rate: float, or dict of stage to float. Defaults to `None`: 5e-5 and 3e-5.
+        batch_size: int. Defaults to `32`.
+        warmup: float. Share of a stage's steps that warm up. Defaults to `0.1`.
+        layer_map: see `resolve_layer_map`. Defaults to `"uniform"`.
+        reduction: string. `"masked"`, or `"paper"` for the released code's. Defaults to `"masked"`.
+        projection: string. See `HiddenLoss`. Defaults to `"auto"`.
+        temperature: float. Defaults to `1.0`.
+        hard_label_weight: float. Weight of the gold labels in the prediction stage. Defaults to
+            `0.0`, as in the paper.
+        sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
+        seed: int. Order of the batches and dropout. Defaults to `0`.
+        run_dir: folder for checkpoints; a run that was interrupted resumes from it. Defaults to
+            `None`: not resumable.
+        callbacks: list of Keras callbacks. Defaults to `None`.
+        verbose: as in Keras. Defaults to `"auto"`.
+
+    Returns:
+        Stage to metric name to one value an epoch.
+
+    Raises:
+        TinyBertError: If a stage is unknown, student and teacher do not fit, or the teacher is
+            no better than chance.
+    """
+    stages = (stages,) if isinstance(stages, str) else tuple(stages)
+    unknown = [stage for stage in stages if stage not in STAGES]
+    if unknown or not stages:
+        raise TinyBertError(f"Expected stages out of {STAGES}. Received: stages={stages}")
+    teacher = as_teacher(teacher)
+    validation = None
+    if validation_data is not None:
+        dev = student.batches(*validation_data, batch_size=batch_size, shuffle=False)
+        validation = dev.dataset()
+        check_teacher(
+            teacher.predict_proba(validation_data[0]), dev.labels, student.labels, student.multi_label
+        )
+    batches = student.batches(
+        texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed
+    )
+    histories = {}
+    for stage in stages:
+        losses = (
+            intermediate_losses(layer_map, reduction, projection)
+            if stage == "intermediate"
+            else prediction_losses(temperature, hard_label_weight, reduction)
+        )
+        count = _of_stage(epochs, stage, DEFAULT_EPOCHS)
+        rate = _of_stage(learning_rate, stage, DEFAULT_LEARNING_RATE)
+        distiller = Distiller(student, teacher, losses)
+        distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
+        seed_dropout(student, seed)
+        histories[stage] = fit_resumable(
+            distiller,
+            batches,
+            count,
+            checkpoint=None if run_dir is None else Path(run_dir, f"{stage}.npz"),
+            validation_data=validation,
+            callbacks=callbacks,
+            settings={
+                "stage": stage,
+                "learning_rate": rate,
+                "warmup": warmup,
+                "layer_map": layer_map if isinstance(layer_map, str) else list(layer_map),
+                "reduction": reduction,
+                "projection": projection,
+                "temperature": temperature,
+                "hard_label_weight": hard_label_weight,
+            },
+            verbose=verbose,
+        )
+    return histories
+
+
+def _of_stage(value, stage: str, default: dict):
+    if isinstance(value, dict):
+        return value.get(stage, default[stage])
+    return default[stage] if value is None else value

@@ -1,0 +1,61 @@
+"""A model seen by the distiller: every tensor it compares, from one forward pass."""
+
+import keras
+import keras_hub
+
+from tinybert_tf.distillation.losses import Encoder
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
+
+
+def observe(model: keras.Model) -> keras.Model:
+    """Returns a model of the same weights that outputs everything a loss may compare.
+
+    Args:
+        model: `TinyBertTextClassifier` or `TinyBertBackbone`.
+
+    Returns:
+        A Functional model from token_ids, segment_ids and padding_mask to a dict with
+        hidden_states, attention_scores and, for a task model, logits.
+    """
+    backbone = getattr(model, "backbone", model)
+    outputs = backbone.intermediates
+    if backbone is not model:
+        outputs["logits"] = model.compute_logits(backbone.output)
+    return keras.Model(backbone.input, outputs, name=f"{model.name}_view")
+
+
+def encoder_of(model: keras.Model) -> Encoder:
+    """Reads the sizes that loss terms need."""
+    backbone = getattr(model, "backbone", model)
+    return Encoder(
+        num_layers=backbone.num_layers,
+        hidden_dim=backbone.hidden_dim,
+        multi_label=getattr(model, "multi_label", False),
+    )
+
+
+def as_teacher(model) -> TinyBertTextClassifier | TinyBertBackbone:
+    """Brings a teacher into a form whose intermediate tensors can be reached.
+
+    Args:
+        model: a model of ours, a keras-hub `BertTextClassifier` or `BertBackbone` (its weights
+            are copied, since keras-hub's attention hides its raw scores), or the name or folder
+            of a Hugging Face classifier.
+
+    Raises:
+        TinyBertError: If the model is of another kind.
+    """
+    if isinstance(model, (TinyBertTextClassifier, TinyBertBackbone)):
+        return model
+    if isinstance(model, str):
+        return TinyBertTextClassifier.from_hf(model)
+    if isinstance(model, (keras_hub.models.BertTextClassifier, keras_hub.models.BertBackbone)):
+        from tinybert_tf.checkpoints.keras_hub_bert import from_keras_hub
+
+        return from_keras_hub(model)
+    raise TinyBertError(
+        "Expected a teacher that is a TinyBertTextClassifier, a TinyBertBackbone, a keras-hub "
+        "BertTextClassifier or BertBackbone, or the name of a Hugging Face checkpoint. "
+        f"Received: {type(model).__name__}"
+    )

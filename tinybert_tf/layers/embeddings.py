@@ -1,0 +1,105 @@
+"""The embedding layer: word + position + segment, normalized."""
+
+import keras
+
+from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.position_table import PositionTable
+
+
+@keras.saving.register_keras_serializable(package="tinybert_tf")
+class BertEmbeddings(keras.layers.Layer):
+    """Sums word, position and segment vectors and normalizes them (Devlin et al. 2019, fig. 2).
+
+    Its output is hidden state 0 of the encoder: the one TinyBERT's embedding loss,
+    equation (9), compares.
+
+    Args:
+        vocabulary_size: int. Rows of the word table.
+        hidden_dim: int. Width of a vector.
+        max_sequence_length: int. Rows of the position table. Defaults to `512`.
+        num_segments: int. Rows of the segment table. Defaults to `2`.
+        position_encoding: string. `"learned"` or `"sinusoidal"`. Defaults to `"learned"`.
+        dropout: float. Dropout rate of the sum. Defaults to `0.1`.
+        layer_norm_epsilon: float. Defaults to `1e-12`, BERT's value.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_dim: int,
+        max_sequence_length: int = 512,
+        num_segments: int = 2,
+        position_encoding: str = "learned",
+        dropout: float = 0.1,
+        layer_norm_epsilon: float = 1e-12,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # === Config ===
+        self.vocabulary_size = vocabulary_size
+        self.hidden_dim = hidden_dim
+        self.max_sequence_length = max_sequence_length
+        self.num_segments = num_segments
+        self.position_encoding = position_encoding
+        self.dropout_rate = dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+
+        # === Layers ===
+        self.token_embedding = keras.layers.Embedding(
+            vocabulary_size,
+            hidden_dim,
+            embeddings_initializer=bert_initializer(),
+            dtype=self.dtype_policy,
+            name="token_embedding",
+        )
+        self.position_embedding = PositionTable(
+            max_sequence_length,
+            hidden_dim,
+            encoding=position_encoding,
+            dtype=self.dtype_policy,
+            name="position_embedding",
+        )
+        self.segment_embedding = keras.layers.Embedding(
+            num_segments,
+            hidden_dim,
+            embeddings_initializer=bert_initializer(),
+            dtype=self.dtype_policy,
+            name="segment_embedding",
+        )
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+        )
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, token_ids_shape, segment_ids_shape=None):
+        self.token_embedding.build(token_ids_shape)
+        self.segment_embedding.build(segment_ids_shape or token_ids_shape)
+        hidden_shape = (*token_ids_shape, self.hidden_dim)
+        self.position_embedding.build(hidden_shape)
+        self.layer_norm.build(hidden_shape)
+        self.dropout.build(hidden_shape)
+        self.built = True
+
+    def call(self, token_ids, segment_ids, training=None):
+        """Maps two int tensors `(batch, length)` to `(batch, length, hidden_dim)`."""
+        hidden = self.token_embedding(token_ids)
+        hidden = hidden + self.position_embedding(hidden) + self.segment_embedding(segment_ids)
+        return self.dropout(self.layer_norm(hidden), training=training)
+
+    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
+        return (*token_ids_shape, self.hidden_dim)
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "vocabulary_size": self.vocabulary_size,
+                "hidden_dim": self.hidden_dim,
+                "max_sequence_length": self.max_sequence_length,
+                "num_segments": self.num_segments,
+                "position_encoding": self.position_encoding,
+                "dropout": self.dropout_rate,
+                "layer_norm_epsilon": self.layer_norm_epsilon,
+            }
+        )
+        return config

@@ -1,0 +1,13 @@
+"""The encoder and its tasks."""
+
+from tinybert_tf.models.backbone import TinyBertBackbone
+from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
+from tinybert_tf.models.text_classifier import TinyBertTextClassifier
+from tinybert_tf.models.tokenizer import TinyBertTokenizer
+
+__all__ = [
+    "TinyBertBackbone",
+    "TinyBertTextClassifier",
+    "TinyBertTextClassifierPreprocessor",
+    "TinyBertTokenizer",
+]

@@ -1,0 +1,1 @@
+"""Text in: tokenizer, readers of labeled files, length-bucketed batches, class weights."""

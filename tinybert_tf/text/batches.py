@@ -1,0 +1,268 @@
+"""Batches of examples of similar length, in an order that can be resumed anywhere."""
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tinybert_tf.errors import TinyBertError
+
+
+class LengthBucketedBatches:
+    """Cuts a data set into batches of similar length and pads each batch to its own longest row.
+
+    The order of an epoch is a pure function of `(seed, epoch)`: a permutation of all rows is cut
+    in chunks of `bucket_batches` batches, each chunk is sorted by length and cut into batches, and
+    all batches are shuffled. Training that stopped at any `(epoch, step)` therefore continues with
+    exactly the batches that it would have seen. Every epoch has the same number of steps and holds
+    each row once.
+
+    Args:
+        token_ids: list of integer arrays of shape `(length,)`. The rows, not padded.
+        segment_ids: list of integer arrays of the same shapes, or None for zeros. Defaults to
+            `None`.
+        labels: array or None. Class ids `(n,)`, multi-hot labels `(n, classes)` or any other
+            targets with `n` rows; integers become int32 and floats float32. Defaults to `None`.
+        sample_weight: array of shape `(n,)` or None. Defaults to `None`.
+        batch_size: int. Rows in a batch; one batch of an epoch may be smaller. Defaults to `32`.
+        shuffle: bool. `False` sorts all rows by length instead, the same every epoch, for
+            prediction. Defaults to `True`.
+        seed: int. Not negative. Defaults to `0`.
+        pad_to_multiple: int. Batch lengths are rounded up to a multiple of it. Defaults to `8`.
+        pad_id: int. The id of `[PAD]`. Defaults to `0`.
+        bucket_batches: int. Batches that are sorted by length together: more waste less padding,
+            fewer mix better. Defaults to `50`.
+        max_length: int or None. No batch is padded beyond it. Defaults to `None`.
+
+    Raises:
+        TinyBertError: If there are no rows, numbers of rows differ, a row is empty or longer than
+            `max_length`, or an integer argument is out of range.
+    """
+
+    def __init__(
+        self,
+        token_ids: Sequence[np.ndarray],
+        segment_ids: Sequence[np.ndarray] | None = None,
+        labels: np.ndarray | Sequence | None = None,
+        sample_weight: np.ndarray | Sequence[float] | None = None,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        pad_to_multiple: int = 8,
+        pad_id: int = 0,
+        bucket_batches: int = 50,
+        max_length: int | None = None,
+    ):
+        _at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
+        _at_least(1, bucket_batches=bucket_batches)
+        _at_least(0, seed=seed, pad_id=pad_id)
+        self.token_ids = list(token_ids)
+        self.segment_ids = None if segment_ids is None else list(segment_ids)
+        self.labels = None if labels is None else _as_targets(labels)
+        self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, "float32")
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.seed = int(seed)
+        self.pad_to_multiple = int(pad_to_multiple)
+        self.pad_id = int(pad_id)
+        self.bucket_batches = int(bucket_batches)
+        self.max_length = max_length
+        self.lengths = np.array([len(row) for row in self.token_ids], "int64")
+        self._check_rows()
+        self._order = functools.lru_cache(maxsize=4)(self._epoch_order)
+
+    def _check_rows(self) -> None:
+        rows = len(self.token_ids)
+        if not rows:
+            raise TinyBertError("At least one example is expected. Received: none.")
+        for name in ("segment_ids", "labels", "sample_weight"):
+            value = getattr(self, name)
+            if value is not None and len(value) != rows:
+                raise TinyBertError(
+                    f"`{name}` is expected to have as many rows as `token_ids`, {rows}. "
+                    f"Received: {len(value)} rows"
+                )
+        if self.sample_weight is not None and self.labels is None:
+            raise TinyBertError("`sample_weight` is expected to come with `labels`.")
+        if self.segment_ids is not None:
+            for row, segments in enumerate(self.segment_ids):
+                if len(segments) != self.lengths[row]:
+                    raise TinyBertError(
+                        "`segment_ids` are expected to be as long as `token_ids`. Received: row "
+                        f"{row} has {self.lengths[row]} token ids, {len(segments)} segment ids"
+                    )
+        if not self.lengths.min():
+            raise TinyBertError(
+                "Rows with at least one token are expected. "
+                f"Received: row {int(self.lengths.argmin())} is empty"
+            )
+        if self.max_length is not None and self.lengths.max() > self.max_length:
+            raise TinyBertError(
+                f"Rows of at most max_length={self.max_length} tokens are expected. "
+                f"Received: row {int(self.lengths.argmax())} has {int(self.lengths.max())}"
+            )
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return math.ceil(len(self.token_ids) / self.batch_size)
+
+    # === Order ===
+
+    def _epoch_order(self, epoch: int) -> list[np.ndarray]:
+        """Returns the row numbers of each batch of an epoch."""
+        rows = len(self.token_ids)
+        if not self.shuffle:
+            return self._cut(np.argsort(self.lengths, kind="stable"))
+        generator = np.random.Generator(np.random.PCG64([self.seed, epoch]))
+        permutation = generator.permutation(rows)
+        chunk_rows = self.bucket_batches * self.batch_size
+        batches = []
+        for start in range(0, rows, chunk_rows):
+            chunk = permutation[start : start + chunk_rows]
+            batches += self._cut(chunk[np.argsort(self.lengths[chunk], kind="stable")])
+        return [batches[index] for index in generator.permutation(len(batches))]
+
+    def _cut(self, rows: np.ndarray) -> list[np.ndarray]:
+        return [
+            rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)
+        ]
+
+    def indices(self, epoch: int = 0) -> np.ndarray:
+        """Returns the row numbers in the order of an epoch, int64 of shape `(n,)`.
+
+        `ordered[batches.indices(epoch)] = predictions` undoes the reordering.
+        """
+        return np.concatenate(self._order(epoch if self.shuffle else 0))
+
+    # === Batches ===
+
+    def batch(self, epoch: int, step: int) -> tuple:
+        """Returns one batch as numpy arrays.
+
+        Args:
+            epoch: int. From 0.
+            step: int. From 0 to `len(self) - 1`.
+
+        Returns:
+            `(x,)`, `(x, y)` or `(x, y, sample_weight)`; `x` is a dict of the int32 arrays
+            `token_ids`, `segment_ids` and `padding_mask`, each `(batch, length)`.
+        """
+        _at_least(0, epoch=epoch)
+        if not 0 <= step < len(self):
+            raise TinyBertError(
+                f"`step` is expected to lie between 0 and {len(self) - 1}. Received: step={step}"
+            )
+        rows = self._order(epoch if self.shuffle else 0)[step]
+        batch = (self._padded(rows),)
+        if self.labels is not None:
+            batch += (self.labels[rows],)
+        if self.sample_weight is not None:
+            batch += (self.sample_weight[rows],)
+        return batch
+
+    def _padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        longest = int(self.lengths[rows].max())
+        length = math.ceil(longest / self.pad_to_multiple) * self.pad_to_multiple
+        if self.max_length is not None:
+            length = min(length, self.max_length)
+        token_ids = np.full((len(rows), length), self.pad_id, "int32")
+        segment_ids = np.zeros((len(rows), length), "int32")
+        padding_mask = np.zeros((len(rows), length), "int32")
+        for target, row in enumerate(rows):
+            size = self.lengths[row]
+            token_ids[target, :size] = self.token_ids[row]
+            padding_mask[target, :size] = 1
+            if self.segment_ids is not None:
+                segment_ids[target, :size] = self.segment_ids[row]
+        return {
+            "token_ids": token_ids,
+            "segment_ids": segment_ids,
+            "padding_mask": padding_mask,
+        }
+
+    # === tf.data ===
+
+    def dataset(self, epoch: int = 0, start_step: int = 0):
+        """Returns the rest of one epoch as a `tf.data.Dataset` of known cardinality.
+
+        Args:
+            epoch: int. Defaults to `0`.
+            start_step: int. The first batch, from 0 to `len(self)`. Defaults to `0`.
+        """
+        import tensorflow as tf
+
+        self._check_start(epoch, start_step)
+
+        def generate() -> Iterator[tuple]:
+            for step in range(start_step, len(self)):
+                yield self.batch(epoch, step)
+
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=self._signature())
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self) - start_step))
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def stream(self, epoch: int = 0, start_step: int = 0):
+        """Returns an endless `tf.data.Dataset`: the rest of `epoch`, then the epochs after it.
+
+        Args:
+            epoch: int. Defaults to `0`.
+            start_step: int. The first batch, from 0 to `len(self)`. Defaults to `0`.
+        """
+        import tensorflow as tf
+
+        self._check_start(epoch, start_step)
+
+        def generate() -> Iterator[tuple]:
+            current, step = epoch, start_step
+            while True:
+                while step < len(self):
+                    yield self.batch(current, step)
+                    step += 1
+                current, step = current + 1, 0
+
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=self._signature())
+        dataset = dataset.apply(
+            tf.data.experimental.assert_cardinality(tf.data.experimental.INFINITE_CARDINALITY)
+        )
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def _check_start(self, epoch: int, start_step: int) -> None:
+        _at_least(0, epoch=epoch, start_step=start_step)
+        if start_step > len(self):
+            raise TinyBertError(
+                f"`start_step` is expected to be at most {len(self)}. "
+                f"Received: start_step={start_step}"
+            )
+
+    def _signature(self) -> tuple:
+        import tensorflow as tf
+
+        ids = tf.TensorSpec((None, None), tf.int32)
+        signature = ({"token_ids": ids, "segment_ids": ids, "padding_mask": ids},)
+        for targets in (self.labels, self.sample_weight):
+            if targets is not None:
+                shape = (None, *targets.shape[1:])
+                signature += (tf.TensorSpec(shape, tf.as_dtype(targets.dtype)),)
+        return signature
+
+
+def _as_targets(labels: np.ndarray | Sequence) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim and labels.dtype.kind in "biu":
+        return labels.astype("int32")
+    if labels.ndim and labels.dtype.kind == "f":
+        return labels.astype("float32")
+    raise TinyBertError(
+        "`labels` are expected to be numbers, one row an example (class ids, multi-hot or float "
+        f"targets). Received: an array of shape {labels.shape} and type {labels.dtype}"
+    )
+
+
+def _at_least(minimum: int, **arguments: int) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
+            raise TinyBertError(
+                f"`{name}` is expected to be an integer of at least {minimum}. "
+                f"Received: {name}={value!r}"
+            )

@@ -1,0 +1,296 @@
+"""BERT's WordPiece tokenizer: the same tokens as transformers' `BertTokenizer`, without it."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from tinybert_tf.atomic import atomic_file
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.text.strings import check_strings, valid_text
+from tinybert_tf.text.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    read_folder_settings,
+    read_vocabulary,
+)
+
+# Texts handed to the Rust code at a time: bounds the memory that full encodings take.
+_TEXTS_PER_CALL = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Tokenized texts, ready for batching.
+
+    Attributes:
+        token_ids: list of int32 arrays of shape `(length,)`, `[CLS]` and `[SEP]` included.
+        segment_ids: list of int32 arrays of the same shapes. 0 up to the first `[SEP]`, 1 after.
+    """
+
+    token_ids: list[np.ndarray]
+    segment_ids: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+
+class WordPiece:
+    """Splits text into the word pieces of a BERT vocabulary.
+
+    Tokens are identical to those of transformers' `BertTokenizer`: text is cleaned (control
+    characters out, white space to spaces), Chinese characters are split, text is lowercased and
+    stripped of accents if asked, cut at white space and punctuation, and each word is replaced by
+    its greedy longest pieces, or by `[UNK]` as a whole. The literal special tokens, such as
+    `"[SEP]"` in a text, become the special token, also as there. Code points that are no valid
+    text (lone surrogates) count as U+FFFD, which the cleaning removes.
+
+    Objects are immutable, so that threads may share one.
+
+    Args:
+        vocabulary: list of strings, or path. The tokens in the order of their ids, or a
+            `vocab.txt` with one token a line.
+        lowercase: bool. Whether text is lowercased. Defaults to `True`.
+        strip_accents: bool or None. Whether accents are removed; `None` does as `lowercase`.
+            Defaults to `None`.
+        tokenize_chinese_chars: bool. Whether each Chinese character is a word. Defaults to
+            `True`.
+        max_input_chars_per_word: int. Longer words become `[UNK]`. Defaults to `100`.
+
+    Raises:
+        TinyBertError: If the vocabulary is empty, lacks a special token or repeats a token.
+
+    Example:
+        >>> wordpiece = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "play", "##ing"])
+        >>> wordpiece.tokenize("Playing!")
+        ['play', '##ing', '[UNK]']
+        >>> wordpiece.encode(["Playing!"]).token_ids[0].tolist()
+        [2, 5, 6, 1, 3]
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str] | str | os.PathLike,
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        max_input_chars_per_word: int = 100,
+    ):
+        if isinstance(vocabulary, (str, os.PathLike)):
+            vocabulary = read_vocabulary(vocabulary)
+        self.vocabulary: list[str] = list(vocabulary)
+        self.lowercase = bool(lowercase)
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
+        self.max_input_chars_per_word = int(max_input_chars_per_word)
+
+        self._ids = check_vocabulary(self.vocabulary)
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
+            self._ids[token] for token in SPECIAL_TOKENS
+        )
+        self._tokenizer = self._build()
+
+    @classmethod
+    def from_folder(cls, folder: str | os.PathLike, **overrides) -> "WordPiece":
+        """Reads the tokenizer of a Hugging Face (or official TinyBERT) checkpoint folder.
+
+        The vocabulary is `vocab.txt`, else the one in `tokenizer.json`. Settings come, first
+        found first, from `overrides`, `tokenizer_config.json`, the normalizer in
+        `tokenizer.json`, and `BertTokenizer`'s defaults (lowercase): a cased checkpoint that
+        ships nothing but `vocab.txt` needs `lowercase=False` here as it does there.
+
+        Args:
+            folder: path. The checkpoint folder.
+            **overrides: Constructor arguments that replace the folder's settings.
+
+        Raises:
+            TinyBertError: If there is no vocabulary, or the tokenizer is not BERT's WordPiece.
+        """
+        vocabulary, settings = read_folder_settings(folder)
+        return cls(vocabulary, **{**settings, **overrides})
+
+    def _build(self) -> Tokenizer:
+        tokenizer = Tokenizer(
+            models.WordPiece(
+                self._ids,
+                unk_token="[UNK]",
+                max_input_chars_per_word=self.max_input_chars_per_word,
+            )
+        )
+        tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=self.tokenize_chinese_chars,
+            strip_accents=self.strip_accents,
+            lowercase=self.lowercase,
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece(prefix="##")
+        tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+        return tokenizer
+
+    # === Text to ids ===
+
+    def encode(
+        self,
+        texts: Iterable[str],
+        pairs: Iterable[str] | None = None,
+        max_length: int = 128,
+    ) -> Encoded:
+        """Turns texts, or pairs of texts, into ids with `[CLS]` and `[SEP]` in place.
+
+        Args:
+            texts: list of strings. Row by row, `[CLS] text [SEP]`.
+            pairs: list of strings or None. The second texts, `[CLS] text [SEP] pair [SEP]`.
+                Defaults to `None`.
+            max_length: int. Longer rows are cut at the end; of a pair the longer text first, as
+                transformers' `longest_first`. Defaults to `128`.
+
+        Returns:
+            An `Encoded` with one entry a row, not padded.
+
+        Raises:
+            TinyBertError: If a row is not a string, the numbers of texts and pairs differ, or
+                `max_length` leaves no room for one token of each text.
+        """
+        texts = check_strings(texts, "texts")
+        minimum = 3 if pairs is None else 5
+        if isinstance(max_length, bool) or not isinstance(max_length, (int, np.integer)):
+            raise TinyBertError(
+                f"`max_length` is expected to be an integer. Received: max_length={max_length!r}"
+            )
+        if max_length < minimum:
+            raise TinyBertError(
+                f"`max_length` is expected to be at least {minimum}: the special tokens and one "
+                f"token of each text. Received: max_length={max_length}"
+            )
+        if pairs is None:
+            ids = self._encode_single(texts, max_length)
+            return Encoded(ids, [np.zeros(len(row), "int32") for row in ids])
+        pairs = check_strings(pairs, "pairs")
+        if len(pairs) != len(texts):
+            raise TinyBertError(
+                "`texts` and `pairs` are expected to have the same number of rows. "
+                f"Received: {len(texts)} texts and {len(pairs)} pairs"
+            )
+        return self._encode_pairs(texts, pairs, max_length)
+
+    def _encode_single(self, texts: list[str], max_length: int) -> list[np.ndarray]:
+        return [
+            np.array([self.cls_id, *ids[: max_length - 2], self.sep_id], "int32")
+            for ids in self._ids_of(texts)
+        ]
+
+    def _encode_pairs(self, texts: list[str], pairs: list[str], max_length: int) -> Encoded:
+        token_ids, segment_ids = [], []
+        for first, second in zip(self._ids_of(texts), self._ids_of(pairs), strict=True):
+            keep_first, keep_second = longest_first(len(first), len(second), max_length - 3)
+            first, second = first[:keep_first], second[:keep_second]
+            token_ids.append(
+                np.array([self.cls_id, *first, self.sep_id, *second, self.sep_id], "int32")
+            )
+            segment_ids.append(
+                np.repeat(np.array([0, 1], "int32"), [len(first) + 2, len(second) + 1])
+            )
+        return Encoded(token_ids, segment_ids)
+
+    def _ids_of(self, texts: list[str]) -> Iterator[list[int]]:
+        """Yields each text's ids, whole and without special tokens."""
+        for start in range(0, len(texts), _TEXTS_PER_CALL):
+            chunk = [valid_text(text) for text in texts[start : start + _TEXTS_PER_CALL]]
+            for encoding in self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+                yield encoding.ids
+
+    def tokenize(self, text: str) -> list[str]:
+        """Returns the word pieces of one text, without `[CLS]` and `[SEP]`.
+
+        Raises:
+            TinyBertError: If `text` is not a string.
+        """
+        (text,) = check_strings([text], "text")
+        return self._tokenizer.encode(valid_text(text), add_special_tokens=False).tokens
+
+    # === Ids to text ===
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Joins ids to readable text; special tokens are left out.
+
+        Raises:
+            TinyBertError: If an id lies outside the vocabulary.
+        """
+        ids = [int(token_id) for token_id in ids]
+        if ids and not 0 <= min(ids) <= max(ids) < self.vocabulary_size:
+            raise TinyBertError(
+                f"Ids are expected to lie between 0 and {self.vocabulary_size - 1}. "
+                f"Received: ids from {min(ids)} to {max(ids)}"
+            )
+        return self._tokenizer.decode(ids, skip_special_tokens=True)
+
+    # === Vocabulary ===
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of tokens."""
+        return len(self.vocabulary)
+
+    def token_to_id(self, token: str) -> int:
+        """Returns the id of a token, or that of `[UNK]` when the vocabulary lacks it."""
+        return self._ids.get(token, self.unk_id)
+
+    # === Config ===
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments, without the vocabulary."""
+        return {
+            "lowercase": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "max_input_chars_per_word": self.max_input_chars_per_word,
+        }
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes `vocab.txt` and `tokenizer_config.json`, which transformers loads.
+
+        Raises:
+            TinyBertError: If the folder cannot be written.
+        """
+        folder = Path(folder)
+        config = {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "max_input_chars_per_word": self.max_input_chars_per_word,
+            **{f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS},
+        }
+        with atomic_file(folder / "vocab.txt", "wb") as stream:
+            stream.write("".join(f"{token}\n" for token in self.vocabulary).encode("utf-8"))
+        with atomic_file(folder / "tokenizer_config.json") as stream:
+            json.dump(config, stream, indent=2)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, WordPiece):
+            return NotImplemented
+        return self.vocabulary == other.vocabulary and self.get_config() == other.get_config()
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<WordPiece vocabulary_size={self.vocabulary_size} lowercase={self.lowercase}>"
+
+
+def longest_first(first: int, second: int, budget: int) -> tuple[int, int]:
+    """Returns how many tokens of each text of a pair to keep, `budget` in all.
+
+    Tokens are taken from the longer text until both are equally long, then from both; of an odd
+    budget the text that was longer (the second of equals) keeps one more.
+    """
+    if first + second <= budget:
+        return first, second
+    shorter, longer = min(first, second), budget - min(first, second)
+    if longer < shorter:
+        shorter, longer = budget // 2, budget - budget // 2
+    return (longer, shorter) if first > second else (shorter, longer)

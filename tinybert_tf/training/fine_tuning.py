@@ -1,0 +1,74 @@
+"""Plain supervised fine-tuning: the teacher's training, and the baseline without distillation."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from tinybert_tf.models import TinyBertTextClassifier
+from tinybert_tf.text.weights import class_weights
+from tinybert_tf.training.optimizer import bert_optimizer
+from tinybert_tf.training.resumable import fit_resumable, seed_dropout
+
+
+def finetune(
+    classifier: TinyBertTextClassifier,
+    texts,
+    labels,
+    validation_data: tuple | None = None,
+    epochs: int = 3,
+    batch_size: int = 32,
+    learning_rate: float = 5e-5,
+    warmup: float = 0.1,
+    class_weight: dict | str | None = None,
+    loss: keras.losses.Loss | None = None,
+    seed: int = 0,
+    run_dir: str | os.PathLike | None = None,
+    callbacks: list | None = None,
+    verbose: int | str = "auto",
+) -> dict[str, list[float]]:
+    """Fine-tunes a classifier with BERT's recipe; an interrupted run resumes from `run_dir`.
+
+    Args:
+        classifier: `TinyBertTextClassifier`. Trained in place.
+        texts: list of strings, or a tuple of two lists for sentence pairs.
+        labels: label names or numbers.
+        validation_data: a pair (texts, labels), evaluated after each epoch. Defaults to `None`.
+        epochs: int. Defaults to `3`.
+        batch_size: int. Defaults to `32`.
+        learning_rate: float. The peak. Defaults to `5e-5`.
+        warmup: float. Share of the steps that warm up. Defaults to `0.1`.
+        class_weight: dict, or `"balanced"` for unbalanced labels. Defaults to `None`.
+        loss: a Keras loss on logits, such as `FocalLoss`. Defaults to `None`: cross-entropy.
+        seed: int. Order of the batches and dropout. Defaults to `0`.
+        run_dir: folder for the checkpoint. Defaults to `None`: not resumable.
+        callbacks: list of Keras callbacks. Defaults to `None`.
+        verbose: as in Keras. Defaults to `"auto"`.
+
+    Returns:
+        Metric name to one value an epoch.
+    """
+    batches = classifier.batches(texts, labels, batch_size=batch_size, seed=seed)
+    validation = None
+    if validation_data is not None:
+        validation = classifier.batches(
+            validation_data[0], validation_data[1], batch_size=batch_size, shuffle=False
+        ).dataset()
+    if isinstance(class_weight, str):
+        class_weight = class_weights(batches.labels, classifier.num_classes, scheme=class_weight)
+    classifier.compile(
+        optimizer=bert_optimizer(learning_rate, epochs * len(batches), warmup),
+        loss="auto" if loss is None else loss,
+    )
+    seed_dropout(classifier, seed)
+    return fit_resumable(
+        classifier,
+        batches,
+        epochs,
+        checkpoint=None if run_dir is None else Path(run_dir, "finetune.npz"),
+        validation_data=validation,
+        callbacks=callbacks,
+        class_weight=class_weight,
+        settings={"learning_rate": learning_rate, "warmup": warmup},
+        verbose=verbose,
+    )

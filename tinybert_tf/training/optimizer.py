@@ -1,0 +1,57 @@
+"""BERT's optimizer and learning-rate schedule."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="tinybert_tf")
+class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly, then falls linearly to zero (Devlin et al. 2019).
+
+    Args:
+        peak: float. The highest learning rate.
+        total_steps: int. Steps until zero.
+        warmup_steps: int. Steps of the rise.
+    """
+
+    def __init__(self, peak: float, total_steps: int, warmup_steps: int):
+        self.peak = peak
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rise = (step + 1.0) / max(self.warmup_steps, 1)
+        fall = (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1)
+        return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+def bert_optimizer(
+    learning_rate: float,
+    total_steps: int,
+    warmup: float = 0.1,
+    weight_decay: float = 0.01,
+    clip_norm: float = 1.0,
+) -> keras.optimizers.Optimizer:
+    """AdamW with warm-up, linear decay and clipping; biases and norms are not decayed.
+
+    Args:
+        learning_rate: float. The peak.
+        total_steps: int. Steps of the whole training.
+        warmup: float. Share of the steps that rise. Defaults to `0.1`.
+        weight_decay: float. Defaults to `0.01`.
+        clip_norm: float. Largest global norm of a step's gradients. Defaults to `1.0`.
+    """
+    schedule = WarmupLinearDecay(learning_rate, total_steps, int(warmup * total_steps))
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=weight_decay, global_clipnorm=clip_norm, epsilon=1e-6
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

@@ -1,0 +1,151 @@
+"""`fit` that goes on where a killed run stopped, with the same result."""
+
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+
+
+class _Saver(keras.callbacks.Callback):
+    """Saves the run every so many seconds, and at the end of each epoch."""
+
+    def __init__(self, path: Path, progress: Progress, every: float, after_step=None):
+        super().__init__()
+        self.path = path
+        self.progress = progress
+        self.every = every
+        self.after_step = after_step
+        self.saved_at = time.monotonic()
+
+    def save(self):
+        save_checkpoint(self.path, self.model, self.progress)
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.step += 1
+        if time.monotonic() - self.saved_at >= self.every:
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.progress.epoch += 1
+        self.progress.step = 0
+        for name, value in (logs or {}).items():
+            self.progress.history.setdefault(name, []).append(float(value))
+        self.save()
+
+
+class _Recorder(_Saver):
+    """Keeps the progress only: for runs without a checkpoint file."""
+
+    def save(self):
+        self.saved_at = time.monotonic()
+
+
+def fit_resumable(
+    model: keras.Model,
+    batches: LengthBucketedBatches,
+    epochs: int,
+    checkpoint: str | os.PathLike | None = None,
+    save_every: float = 60.0,
+    validation_data=None,
+    callbacks: list | None = None,
+    class_weight: dict | None = None,
+    settings: dict | None = None,
+    verbose: int | str = "auto",
+) -> dict[str, list[float]]:
+    """Runs `model.fit` over bucketed batches, saving as it goes.
+
+    The order of the batches depends on seed and epoch only, and the checkpoint holds optimizer
+    and dropout generators, so a run that was killed at any step ends with the weights of one
+    that was not.
+
+    Args:
+        model: a compiled Keras model.
+        batches: `LengthBucketedBatches`.
+        epochs: int. Passes over the data in all.
+        checkpoint: path of the .npz file. Defaults to `None`: nothing is saved.
+        save_every: float. Seconds between two saves within an epoch. Defaults to `60.0`.
+        validation_data: a dataset, evaluated after each epoch. Defaults to `None`.
+        callbacks: list of Keras callbacks. Defaults to `None`.
+        class_weight: dict of class number to weight. Defaults to `None`.
+        settings: dict. What else must agree for a checkpoint to be used. Defaults to `None`.
+        verbose: as in Keras. Defaults to `"auto"`.
+
+    Returns:
+        Metric name to one value an epoch, resumed epochs included.
+
+    Raises:
+        TinyBertError: If the checkpoint belongs to another run or is damaged.
+    """
+    fingerprint = _fingerprint(model, batches, epochs, settings or {})
+    progress = Progress(fingerprint=fingerprint)
+    model.optimizer.build(trained_variables(model))
+    if checkpoint is not None:
+        progress = load_checkpoint(checkpoint, model, fingerprint) or progress
+    path = Path(checkpoint) if checkpoint is not None else Path()
+    saver = (_Saver if checkpoint is not None else _Recorder)(path, progress, save_every)
+    common = {
+        "validation_data": validation_data,
+        "callbacks": [*(callbacks or []), saver],
+        "class_weight": class_weight,
+        "shuffle": False,
+        "verbose": verbose,
+    }
+    if progress.step:  # the rest of the epoch that was interrupted
+        model.fit(
+            batches.dataset(progress.epoch, progress.step),
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1,
+            **common,
+        )
+    if progress.epoch < epochs:
+        model.fit(
+            batches.stream(progress.epoch),
+            steps_per_epoch=len(batches),
+            initial_epoch=progress.epoch,
+            epochs=epochs,
+            **common,
+        )
+    return progress.history
+
+
+def trained_variables(model: keras.Model) -> list:
+    """The variables that the model's training step updates."""
+    reached = getattr(model, "reached_variables", None)
+    return model.trainable_variables if reached is None else reached
+
+
+def seed_dropout(model: keras.Model, seed: int) -> None:
+    """Sets every dropout generator of a model from one seed, whatever built it."""
+    generators = [
+        layer.seed_generator
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
+    ]
+    for index, generator in enumerate(generators):
+        generator.state.assign(np.array([seed, index], generator.state.dtype))
+
+
+def _fingerprint(model, batches, epochs: int, settings: dict) -> str:
+    checksum = 0
+    for row in batches.token_ids:
+        checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), checksum)
+    labels = getattr(batches, "labels", None)
+    if labels is not None:
+        checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes(), checksum)
+    described = {
+        "weights": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        "steps": len(batches),
+        "seed": batches.seed,
+        "epochs": epochs,
+        "data": f"{checksum:08x}",
+        **settings,
+    }
+    return json.dumps(described, sort_keys=True)
