@@ -27,7 +27,7 @@ setup(
     description="Distil a BERT into a TinyBERT with Keras 3 and ship it as a verified .tflite file",
     long_description=README.read_text("utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     author="The tinybert_tf authors",
     keywords="bert tinybert distillation quantization tflite litert keras on-device",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -102,14 +103,26 @@ def to_tflite(
 
 
 def _convert(weights: ClassifierWeights, sequence_length: int, quantization: str) -> bytes:
-    """Runs TensorFlow's converter on the lowered graph; returns a flatbuffer."""
+    """Runs TensorFlow's converter on the lowered graph; returns a flatbuffer.
+
+    Raises:
+        TinyBertError: If there is no room for temporary files.
+    """
     with quiet_stderr():
-        lowered = LoweredClassifier(weights)
-        signature = lowered.signature(sequence_length)
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], lowered)
-        if quantization == "dynamic_int8":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
+        try:
+            with tempfile.TemporaryDirectory(prefix="tinybert_tf-") as folder:
+                lowered = LoweredClassifier(weights)
+                signatures = {"serving_default": lowered.signature(sequence_length)}
+                tf.saved_model.save(lowered, folder, signatures=signatures)
+                converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+                if quantization == "dynamic_int8":
+                    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                return converter.convert()
+        except (OSError, tf.errors.OpError) as error:
+            raise TinyBertError(
+                "Expected room for temporary files as large as the model; the variable TMPDIR "
+                f"names another folder. Received: {tempfile.gettempdir()!r} ({error})"
+            ) from error
 
 
 def _check_sequence_length(length: int, weights: ClassifierWeights) -> None:

@@ -1,46 +1,54 @@
-"""Keeps the chatter of native libraries off the terminal."""
+"""Keeps the chatter of TensorFlow's converter and of the runtimes off the terminal."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
+
+from tinybert_tf.errors import TinyBertError
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Swallows what the block writes to the process's standard error, C++ included.
+    """Swallows what the block writes to standard error, in Python or in C++, and log warnings.
 
-    TensorFlow's converter and XNNPACK log through the file descriptor, past Python's logging.
-    If the block raises, all that was swallowed is printed after all. Not for blocks that run
-    beside other threads that report on standard error.
+    The converter and XNNPACK write to the file descriptor, past Python. If the block fails
+    unexpectedly (not with a `TinyBertError`, nor by Ctrl-C), all that was swallowed is printed
+    after all. Not for blocks beside other threads that report on standard error.
     """
-    with contextlib.ExitStack() as stack:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as swallowed:
         try:
-            terminal = os.dup(2)
-        except OSError:  # no standard error at all, as in some services
-            yield
-            return
-        stack.callback(os.close, terminal)
-        swallowed = stack.enter_context(tempfile.TemporaryFile())
-        _flush()
-        os.dup2(swallowed.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            _restore(terminal)
-            swallowed.seek(0)
-            sys.stderr.write(swallowed.read().decode("utf-8", "replace"))
+            with _redirected(swallowed):
+                yield
+        except Exception as error:
+            if not isinstance(error, TinyBertError) and sys.stderr is not None:
+                swallowed.seek(0)
+                sys.stderr.write(swallowed.read())
             raise
-        else:
-            _restore(terminal)
 
 
-def _restore(terminal: int) -> None:
-    _flush()
-    os.dup2(terminal, 2)
-
-
-def _flush() -> None:
+@contextlib.contextmanager
+def _redirected(target: IO) -> Iterator[None]:
+    """Points descriptor 2 and `sys.stderr` to an open file, and raises the level of logging."""
+    log_level = logging.root.manager.disable
     if sys.stderr is not None:
         sys.stderr.flush()
+    try:
+        terminal = os.dup(2)
+    except OSError:  # closed, as in some services
+        terminal = None
+    try:
+        if terminal is not None:
+            os.dup2(target.fileno(), 2)
+        logging.disable(logging.WARNING)
+        with contextlib.redirect_stderr(target):
+            yield
+    finally:
+        target.flush()
+        logging.disable(log_level)
+        if terminal is not None:
+            os.dup2(terminal, 2)
+            os.close(terminal)

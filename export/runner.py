@@ -202,12 +202,12 @@ def _tokenizer(file: ModelFile) -> WordPiece | None:
 def _interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
     if num_threads is not None and num_threads < 1:
         raise TinyBertError(f"Expected at least one thread. Received: num_threads={num_threads}")
-    try:
-        with quiet_stderr():
+    with quiet_stderr():
+        try:
             interpreter = Interpreter(model_path=str(file.path), num_threads=num_threads or 1)
             interpreter.allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-        raise TinyBertError(
-            f"Expected a file that LiteRT can load. Received: {str(file.path)!r} ({error})"
-        ) from error
+        except (RuntimeError, ValueError) as error:
+            raise TinyBertError(
+                f"Expected a file that LiteRT can load. Received: {str(file.path)!r} ({error})"
+            ) from error
     return interpreter

@@ -1,11 +1,11 @@
 """Run folders: what a training command was told, what it did, and where it can go on.
 
-    config.json    command, arguments, seed, data and versions; written when the run starts
-    log.txt        one line an event
-    checkpoints/   state to resume from
-    tb/            TensorBoard events
-    model/         the trained classifier, a preset
-    metrics.json   results; its presence says that the run has finished
+config.json    command, arguments, seed, data and versions; written when the run starts
+log.txt        one line an event
+checkpoints/   state to resume from
+tb/            TensorBoard events
+model/         the trained classifier, a preset
+metrics.json   results; its presence says that the run has finished
 """
 
 import contextlib
@@ -35,13 +35,11 @@ class Run:
     Args:
         folder: path. The run folder.
         resumed: bool. Whether an interrupted run goes on. Defaults to `False`.
-        finished: bool. Whether the very same run has finished already. Defaults to `False`.
     """
 
-    def __init__(self, folder: Path, resumed: bool = False, finished: bool = False):
+    def __init__(self, folder: Path, resumed: bool = False):
         self.folder = folder
         self.resumed = resumed
-        self.finished = finished
 
     @classmethod
     def open(
@@ -86,11 +84,10 @@ class Run:
                 run._clear()
             else:
                 _check_same(folder, stored, command, arguments)
-                run.finished = (folder / METRICS).exists()
-                run.resumed = resume and not run.finished
-                if not (run.resumed or run.finished):
+                run.resumed = resume and not run.is_finished
+                if not (run.resumed or run.is_finished):
                     run._clear()
-        if not (run.resumed or run.finished):
+        if not (run.resumed or run.is_finished):
             run._start(command, arguments, notes or {})
         return run
 
@@ -108,6 +105,11 @@ class Run:
     def tensorboard(self) -> Path:
         """Folder of the TensorBoard events."""
         return self.folder / "tb"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the results are there."""
+        return (self.folder / METRICS).is_file()
 
     def log(self, message: str) -> None:
         """Appends a line with the time to log.txt."""
@@ -163,7 +165,6 @@ class Run:
         with atomic_file(self.folder / METRICS) as stream:
             json.dump(metrics, stream, indent=2)
             stream.write("\n")
-        self.finished = True
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         self.log("finished")
 
@@ -239,7 +240,7 @@ def _check_same(folder: Path, stored: dict, command: str, arguments: dict) -> No
             if before.get(name) != arguments.get(name)
         ]
     if differences:
-        state = "a finished" if (folder / METRICS).exists() else "an interrupted"
+        state = "a finished" if Run(folder).is_finished else "an interrupted"
         raise TinyBertError(
             f"Expected the settings of the run in {str(folder)!r}, or --overwrite to replace "
             f"{state} run. Received: {'; '.join(differences)}"

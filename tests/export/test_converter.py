@@ -1,12 +1,16 @@
 import errno
 import json
 import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from export_models import SEQUENCE_LENGTH, TEXTS, VOCABULARY, build_classifier
 
-from tests.export.conftest import SEQUENCE_LENGTH, TEXTS, VOCABULARY, build_classifier
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_metadata, read_model_file, to_tflite
 
@@ -214,7 +218,7 @@ def test_only_classifiers_can_be_exported(classifier, tmp_path):
 
 
 def _fails_with(number):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(number, os.strerror(number))
 
     return fail
@@ -235,6 +239,37 @@ def test_full_disk_leaves_nothing_new(classifier, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", _fails_with(errno.ENOSPC))
     with pytest.raises(TinyBertError, match="Could not write"):
         to_tflite(classifier, tmp_path / "m.tflite")
+    assert _names(tmp_path) == []
+
+
+def test_no_room_for_temporary_files(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "mkdtemp", _fails_with(errno.ENOSPC))
+    with pytest.raises(TinyBertError, match=r"room for temporary files.*No space left"):
+        to_tflite(classifier, tmp_path / "m.tflite")
+    assert _names(tmp_path) == []
+
+
+def test_limit_on_file_size(tmp_path):
+    """A real refusal by the kernel, in a process of its own."""
+    path = tmp_path / "m.tflite"
+    code = (
+        "import resource, signal\n"
+        "from export_models import build_classifier\n"
+        "from tinybert_tf.errors import TinyBertError\n"
+        "from tinybert_tf.export import to_tflite\n"
+        "classifier = build_classifier()\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try:\n"
+        f"    to_tflite(classifier, {str(path)!r})\n"
+        "except TinyBertError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert "room for temporary files" in done.stdout or "Could not write" in done.stdout
     assert _names(tmp_path) == []
 
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from export_models import SEQUENCE_LENGTH, VOCABULARY, build_classifier
 
-from tests.export.conftest import SEQUENCE_LENGTH, VOCABULARY, build_classifier
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_model_file, to_tflite
 from tinybert_tf.export.lowering import LoweredClassifier

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from export_models import build_classifier
 
-from tests.export.conftest import build_classifier
 from tinybert_tf.export import TFLiteClassifier, to_tflite
 
 text = pytest.importorskip(

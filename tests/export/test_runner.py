@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from export_models import TEXTS, build_classifier
 
-from tests.export.conftest import TEXTS, build_classifier
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_model_file, time_file, to_tflite
 from tinybert_tf.export.metadata import parse_metadata, write_metadata

@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from export_models import TEXTS, build_classifier
 
-from tests.export.conftest import TEXTS, build_classifier
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, to_tflite, verify
 from tinybert_tf.models import TinyBertTextClassifierPreprocessor, TinyBertTokenizer

@@ -59,7 +59,7 @@ def tinybert_tf(
     A text classifier in four steps:
 
         tinybert-tf finetune train.csv --teacher bert-base-uncased --out runs/teacher
-        tinybert-tf distill  train.csv --teacher runs/teacher --student tinybert_4l_312 --out runs/student
+        tinybert-tf distill  train.csv --teacher runs/teacher --out runs/student
         tinybert-tf export   runs/student --out model.tflite
         tinybert-tf verify   model.tflite dev.csv --against runs/student
     """

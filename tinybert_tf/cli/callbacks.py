@@ -4,6 +4,7 @@ import sys
 import time
 
 import keras
+import tensorflow as tf
 
 from tinybert_tf.cli.console import clear_line, duration, say
 from tinybert_tf.runs import Run
@@ -40,6 +41,46 @@ class Estimate(keras.callbacks.Callback):
                 say(f"about {duration(step * steps_left)} to go ({1000 * step:.0f} ms a step)")
 
 
+class Events(keras.callbacks.Callback):
+    """Writes TensorBoard events: every metric an epoch, and the loss every ten steps.
+
+    Keras' own callback needs the tensorboard package to write; this one only to be looked at.
+    """
+
+    _EVERY = 10
+
+    def __init__(self, folder):
+        super().__init__()
+        self._folder = str(folder)
+        self._writer = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(self._folder)
+            self._metadata = tf.compat.v1.SummaryMetadata()
+            self._metadata.plugin_data.plugin_name = "scalars"
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.optimizer.iterations)
+        if step % self._EVERY == 0:
+            self._write("batch_loss", (logs or {}).get("loss"), step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            self._write(f"epoch_{name}", value, epoch)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _write(self, tag: str, value, step: int) -> None:
+        if value is not None:
+            with self._writer.as_default():
+                tf.summary.write(tag, tf.constant(value, "float32"), step, self._metadata)
+
+
 class EpochLog(keras.callbacks.Callback):
     """Writes a line an epoch to the run's log."""
 
@@ -59,8 +100,7 @@ class EpochLog(keras.callbacks.Callback):
 
 def stage_callbacks(run: Run, stage: str) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of one training stage."""
-    board = keras.callbacks.TensorBoard(str(run.tensorboard / stage), write_graph=False)
-    return [board, EpochLog(run, stage), Estimate()]
+    return [Events(run.tensorboard / stage), EpochLog(run, stage), Estimate()]
 
 
 def verbosity() -> int:

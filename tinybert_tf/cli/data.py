@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.runs import digest
-from tinybert_tf.text.readers import Examples, check_label_sets, read_examples
+from tinybert_tf.text.examples import Examples, check_label_sets, listed
+from tinybert_tf.text.readers import read_examples
 
 
 @dataclass
@@ -36,7 +37,13 @@ class Split:
 
 
 def read_split(
-    train: str, dev: str | None, dev_share: float, seed: int, columns: dict, multi_label: bool
+    train: str,
+    dev: str | None,
+    dev_share: float,
+    seed: int,
+    columns: dict,
+    multi_label: bool,
+    require_labels: bool = True,
 ) -> Split:
     """Reads the training data, and the development data or a share held out for it.
 
@@ -47,17 +54,21 @@ def read_split(
         seed: int. Of the held-out share.
         columns: dict. Arguments `text`, `label` and `text_pair` of `read_examples`.
         multi_label: bool.
+        require_labels: bool. Whether unlabelled training data are refused. Defaults to `True`.
 
     Raises:
         TinyBertError: If a table is malformed, the labels of dev are not those of train, or there
             is too little to hold out.
     """
-    examples = read_examples(train, multi_label=multi_label, **columns)
+    examples = read_examples(
+        train, multi_label=multi_label, require_labels=require_labels, **columns
+    )
     if dev is not None:
         found = read_examples(dev, multi_label=multi_label, **columns)
-        check_label_sets(examples, found)
+        if examples.labels is not None:
+            check_label_sets(examples, found)
         return Split(examples, found)
-    if dev_share == 0:
+    if dev_share == 0 or examples.labels is None:
         return Split(examples, None)
     held_out = set(held_out_rows(examples.labels, dev_share, seed))
     rows = range(len(examples))
@@ -65,6 +76,22 @@ def read_split(
         take(examples, [row for row in rows if row not in held_out]),
         take(examples, [row for row in rows if row in held_out]),
     )
+
+
+def check_known(examples: Examples, labels: list[str]) -> None:
+    """Checks that all labels of a table are a model's.
+
+    Raises:
+        TinyBertError: If one is not; it names the label, its place and the known ones.
+    """
+    known = set(labels)
+    for row, own in enumerate(examples.labels or []):
+        for name in [own] if isinstance(own, str) else own:
+            if name not in known:
+                raise TinyBertError(
+                    f"Expected labels that the model knows: {listed(labels)}. "
+                    f"Received: {name!r} at {examples.place(row)}"
+                )
 
 
 def held_out_rows(labels: list, share: float, seed: int) -> list[int]:

@@ -9,6 +9,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.models import check_student, is_architecture
 from tinybert_tf.errors import TinyBertError
 
 STAGES = ("intermediate", "prediction")
@@ -106,15 +107,18 @@ def distill(
 ) -> None:
     """Distil a fine-tuned teacher into a small student.
 
-    The student first imitates the teacher's embeddings, hidden states and attention scores, then
-    its predictions. Labels, classes and their order are the teacher's.
+    The student first imitates embeddings, hidden states and attention scores,
+    then predictions. Classes and their order are the teacher's.
 
     Examples:
 
-        tinybert-tf distill train.csv --teacher runs/teacher --student tinybert_4l_312 --out runs/student
-        tinybert-tf distill train.csv --dev dev.csv --teacher runs/teacher --student minilm_3l_384 --layer-map 1,3,5 --out runs/student
-        tinybert-tf distill train.csv --teacher runs/teacher --epochs 10,3 --hard-label-weight 0.5 --out runs/student
+        tinybert-tf distill train.csv --teacher runs/teacher --out runs/student
+        tinybert-tf distill train.csv --dev dev.csv --teacher runs/teacher \\
+            --student minilm_3l_384 --layer-map 1,3,5 --out runs/student
+        tinybert-tf distill train.csv --teacher runs/teacher --epochs 10,3 \\
+            --hard-label-weight 0.5 --out runs/student
     """
+    check_student(student)
     names = _split(stages, "stages", str)
     unknown = [name for name in names if name not in STAGES]
     if unknown:
@@ -122,9 +126,7 @@ def distill(
     recipe = {
         "stages": names,
         "epochs": _of_stages(names, epochs, "epochs", int, EPOCHS),
-        "learning_rate": _of_stages(
-            names, learning_rate, "learning-rate", float, LEARNING_RATES
-        ),
+        "learning_rate": _of_stages(names, learning_rate, "learning-rate", float, LEARNING_RATES),
         "layer_map": _layer_map(layer_map),
         "batch_size": batch_size,
         "temperature": temperature,
@@ -142,8 +144,8 @@ def distill(
 
 
 def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrite) -> None:
-    from tinybert_tf.cli.data import read_split
-    from tinybert_tf.cli.models import identify, is_architecture
+    from tinybert_tf.cli.data import check_known, read_split
+    from tinybert_tf.cli.models import identify
     from tinybert_tf.cli.results import show_finished, show_results
     from tinybert_tf.runs import Run
 
@@ -154,10 +156,11 @@ def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrit
         recipe["seed"],
         data["columns"],
         loaded.multi_label,
+        require_labels=recipe["hard_label_weight"] > 0,
     )
     for part in (split.train, split.dev):
         if part is not None:
-            loaded.encode_labels(part.labels)  # an unknown label ends it before hours do
+            check_known(part, loaded.labels)
     settings = {
         **split.describe(),
         "teacher": identify(teacher),
@@ -168,7 +171,7 @@ def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrit
     }
     notes = {"paths": {**data, "teacher": teacher, "student": student}}
     run = Run.open(out, "distill", settings, resume, overwrite, notes=notes)
-    if run.finished:
+    if run.is_finished:
         show_finished(run)
         return
     with run.recording():
@@ -194,7 +197,7 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
     )
     history, started = {}, time.monotonic()
     for stage in recipe["stages"]:
-        say(f"stage {stage}: {recipe['epochs'][stage]} epochs")
+        say(f"stage: {stage}, epochs: {recipe['epochs'][stage]}")
         history |= imitate(
             teacher,
             pupil,

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import typer
 
@@ -17,10 +17,9 @@ USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
 # EFBIG: a limit on file sizes; EDQUOT: a quota. To the user all three are a full disk.
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FULL_TEXT = re.compile(r"no space left|file too large|quota exceeded|errno = (28|27|122)\b", re.I)
-# Keras rewrites what a layer raises and sets the original message in bold; AutoGraph quotes it.
-_WRAPPERS = (
-    re.compile(r"Exception encountered when calling .*?\n\n\x1b\[1m(.*)\x1b\[0m\n", re.S),
-    re.compile(r"in user code:.*\n +(?:[\w.]*\.)?\w+(?:Error|Exception): (.*)", re.S),
+# Keras and AutoGraph rewrite what a layer raises; the original stays in the chain of contexts.
+_REWRITTEN = re.compile(
+    r"Exception encountered when calling|Could not automatically infer|in user code:"
 )
 
 
@@ -52,6 +51,7 @@ def guarded(command: Callable) -> Callable:
 
 def describe(error: BaseException) -> tuple[str, int]:
     """Returns the line to print and the exit status."""
+    error = _original(error)
     if isinstance(error, KeyboardInterrupt):
         detail = str(error)
         return ("interrupted" + (f"; {detail}" if detail else ""), INTERRUPTED)
@@ -59,23 +59,33 @@ def describe(error: BaseException) -> tuple[str, int]:
         detail = _one_line(str(error)) if isinstance(error, TinyBertError) else _place(error)
         return f"the disk is full: free some space, then run the same command. {detail}", USER_ERROR
     if isinstance(error, TinyBertError):
-        return _one_line(_innermost(str(error))), USER_ERROR
+        return _one_line(str(error)), USER_ERROR
     if isinstance(error, MemoryError) or _is_tensorflow(error, "ResourceExhaustedError"):
         advice = "try a smaller --batch-size or --max-length"
         return f"not enough memory: {advice}. {_one_line(str(error))[:200]}".strip(), USER_ERROR
     if isinstance(error, OSError):
         return _place(error), USER_ERROR
-    line = _one_line(_innermost(str(error)))
+    line = _one_line(str(error))
     return f"unexpected {type(error).__name__}: {line} (--debug shows where)", BUG
 
 
-def _innermost(message: str) -> str:
-    """The message as it was before Keras and AutoGraph wrapped it."""
-    unwrapped = True
-    while unwrapped:
-        unwrapped = next((found for w in _WRAPPERS if (found := w.search(message))), None)
-        message = unwrapped.group(1) if unwrapped else message
-    return re.sub(r"\x1b\[[0-9;]*m", "", message)
+def _original(error: BaseException) -> BaseException:
+    """The TinyBertError beneath what Keras and AutoGraph made of it, else the error itself."""
+    if not _REWRITTEN.search(str(error)):
+        return error
+    for link in _chain(error):
+        if isinstance(link, TinyBertError) and not _REWRITTEN.search(str(link)):
+            return link
+    return error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and its causes, outermost first."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _one_line(message: str) -> str:
@@ -84,15 +94,12 @@ def _one_line(message: str) -> str:
 
 def _is_full_disk(error: BaseException) -> bool:
     """Looks through the chain of causes: libraries hide the system's error in their own."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, OSError):
-            if error.errno in _FULL or (error.errno is None and _FULL_TEXT.search(str(error))):
+    for link in _chain(error):
+        if isinstance(link, OSError):
+            if link.errno in _FULL or (link.errno is None and _FULL_TEXT.search(str(link))):
                 return True
-        elif _is_tensorflow(error, "OpError") and _FULL_TEXT.search(str(error)):
+        elif _is_tensorflow(link, "OpError") and _FULL_TEXT.search(str(link)):
             return True
-        error = error.__cause__ or error.__context__
     return False
 
 

@@ -86,9 +86,11 @@ def finetune(
 
     Examples:
 
-        tinybert-tf finetune train.csv --teacher bert-base-uncased --out runs/teacher
-        tinybert-tf finetune train.csv --dev dev.csv --epochs 4 --out runs/teacher
-        tinybert-tf finetune tickets.jsonl --label-column queue --class-weight balanced --out runs/queue
+        tinybert-tf finetune train.csv --out runs/teacher
+        tinybert-tf finetune train.csv --dev dev.csv --epochs 4 \\
+            --teacher bert-base-uncased --out runs/teacher
+        tinybert-tf finetune tickets.jsonl --label-column queue \\
+            --class-weight balanced --out runs/queue
     """
     from tinybert_tf.cli.data import read_split
     from tinybert_tf.cli.models import identify
@@ -113,7 +115,7 @@ def finetune(
     }
     paths = {"train": train, "dev": dev, "dev_share": dev_share, "teacher": teacher, **columns}
     run = Run.open(out, "finetune", settings, resume, overwrite, notes={"paths": paths})
-    if run.finished:
+    if run.is_finished:
         show_finished(run)
         return
     with run.recording():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tinybert_tf.config import ARCHITECTURES
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.runs import METRICS, digest, read_config
+from tinybert_tf.runs import Run, digest, read_config
 
 TFLITE = ".tflite"
 _WEIGHTS = ("model.weights.h5", "model.safetensors", "pytorch_model.bin")
@@ -22,7 +22,7 @@ def preset_of(path: Path) -> Path | None:
         TinyBertError: If the run has not finished.
     """
     if read_config(path) is not None:
-        if not (path / METRICS).exists():
+        if not Run(path).is_finished:
             raise TinyBertError(
                 "Expected a finished run; the command that made it goes on from its checkpoints. "
                 f"Received: {str(path)!r}"
@@ -51,7 +51,7 @@ def load_classifier(path: Path, max_length: int | None = None):
             f"Expected a Keras model here, not an exported file. Received: {str(path)!r}"
         )
     preset = preset_of(path) if path.is_dir() else None
-    _start()
+    start()
     from tinybert_tf.models import TinyBertTextClassifier
 
     if preset is not None:
@@ -61,6 +61,18 @@ def load_classifier(path: Path, max_length: int | None = None):
     else:
         classifier = _load_keras(path)
     return with_max_length(classifier, max_length)
+
+
+def load_file(path: Path):
+    """Opens an exported file; needs no TensorFlow."""
+    from tinybert_tf.export import TFLiteClassifier
+
+    return TFLiteClassifier(path)
+
+
+def load_any(path: Path):
+    """Loads a trained classifier or an exported file: both have `predict_proba` and `labels`."""
+    return load_file(path) if is_tflite(path) else load_classifier(path)
 
 
 def load_pretrained(teacher: str | None, labels: list[str], max_length: int, multi_label: bool):
@@ -74,13 +86,11 @@ def load_pretrained(teacher: str | None, labels: list[str], max_length: int, mul
     """
     folder = _teacher_folder(teacher)
     preset = preset_of(Path(folder)) if Path(folder).is_dir() else None
-    _start()
+    start()
     from tinybert_tf.models import TinyBertTextClassifier
 
     if preset is None:
-        classifier = TinyBertTextClassifier.from_hf(
-            folder, labels=labels, multi_label=multi_label
-        )
+        classifier = TinyBertTextClassifier.from_hf(folder, labels=labels, multi_label=multi_label)
     else:
         trained = TinyBertTextClassifier.from_preset(str(preset))
         classifier = TinyBertTextClassifier(
@@ -101,7 +111,7 @@ def load_teacher(teacher: str, max_length: int | None):
     """
     if Path(teacher).exists():
         return load_classifier(Path(teacher), max_length)
-    _start()
+    start()
     from tinybert_tf.models import TinyBertTextClassifier
 
     return with_max_length(TinyBertTextClassifier.from_hf(teacher), max_length)
@@ -112,24 +122,30 @@ def is_architecture(name: str) -> bool:
     return name in ARCHITECTURES
 
 
+def check_student(name: str) -> None:
+    """Checks that a student's name can mean something.
+
+    Raises:
+        TinyBertError: If it is no architecture, no folder and no hub name with its owner.
+    """
+    if not (is_architecture(name) or "/" in name or Path(name).exists()):
+        raise TinyBertError(
+            f"Expected --student out of {', '.join(ARCHITECTURES)}, a folder, or a hub name with "
+            f"its owner. Received: student={name!r}"
+        )
+
+
 def build_student(name: str, teacher, init: str, layer_map, texts: list[str], seed: int):
     """Builds a student by the name of its shape, or on a pretrained encoder.
 
     Raises:
-        TinyBertError: If `name` is neither, or the student is wider than its teacher.
+        TinyBertError: If the student is wider than the teacher it starts from.
     """
     from tinybert_tf.distillation import student_of
 
     if is_architecture(name):
         return student_of(teacher, name, init=init, layer_map=layer_map, texts=texts, seed=seed)
-    if "/" not in name and not Path(name).exists():
-        raise TinyBertError(
-            f"Expected --student out of {', '.join(ARCHITECTURES)}, a folder, or a hub name with "
-            f"its owner. Received: {name!r}"
-        )
-    return load_pretrained(
-        name, list(teacher.labels), teacher.sequence_length, teacher.multi_label
-    )
+    return load_pretrained(name, list(teacher.labels), teacher.sequence_length, teacher.multi_label)
 
 
 def with_max_length(classifier, max_length: int | None):
@@ -186,13 +202,14 @@ def _load_keras(path: Path):
 
 def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and Keras."""
-    _start()
+    start()
     import keras
 
     keras.utils.set_random_seed(seed)
 
 
-def _start() -> None:
+def start() -> None:
+    """Loads TensorFlow in silence."""
     from tinybert_tf.quiet import start_tensorflow
 
     start_tensorflow()

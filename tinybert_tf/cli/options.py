@@ -13,28 +13,24 @@ _RUN = "Run folder"
 TrainData = Annotated[
     str,
     typer.Argument(
-        metavar="TRAIN",
         help="Table with texts and labels: .csv, .tsv or .jsonl (perhaps .gz), or hf:NAME.",
         show_default=False,
     ),
 ]
 LabeledData = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="Table with texts and labels.", show_default=False),
+    typer.Argument(help="Table with texts and labels.", show_default=False),
 ]
 RunOrModel = Annotated[
     Path,
     typer.Argument(
-        metavar="RUN",
         help="Run folder, saved preset, .keras file or Hugging Face folder.",
         show_default=False,
     ),
 ]
 RunOrFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="MODEL", help="Run folder, saved model or .tflite file.", show_default=False
-    ),
+    typer.Argument(help="Run folder, saved model or .tflite file.", show_default=False),
 ]
 
 # === Data ===
@@ -58,9 +54,7 @@ DevShare = Annotated[
 ]
 TextColumn = Annotated[
     str | None,
-    typer.Option(
-        help="Column of the texts.", show_default="recognized", rich_help_panel=_DATA
-    ),
+    typer.Option(help="Column of the texts.", show_default="recognized", rich_help_panel=_DATA),
 ]
 PairColumn = Annotated[
     str | None,
@@ -70,15 +64,11 @@ PairColumn = Annotated[
 ]
 LabelColumn = Annotated[
     str | None,
-    typer.Option(
-        help="Column of the labels.", show_default="recognized", rich_help_panel=_DATA
-    ),
+    typer.Option(help="Column of the labels.", show_default="recognized", rich_help_panel=_DATA),
 ]
 
 # === Training ===
-BatchSize = Annotated[
-    int, typer.Option(help="Sentences a step.", min=1, rich_help_panel=_TRAINING)
-]
+BatchSize = Annotated[int, typer.Option(help="Sentences a step.", min=1, rich_help_panel=_TRAINING)]
 MaxLength = Annotated[
     int | None,
     typer.Option(
@@ -101,9 +91,7 @@ Seed = Annotated[
 # === Run folder ===
 OutRun = Annotated[
     Path,
-    typer.Option(
-        "--out", help="Run folder to write.", rich_help_panel=_RUN, show_default=False
-    ),
+    typer.Option("--out", help="Run folder to write.", rich_help_panel=_RUN, show_default=False),
 ]
 Resume = Annotated[
     bool,

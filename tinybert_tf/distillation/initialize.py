@@ -133,7 +133,7 @@ def start_from_teacher(
 
 def _assign_rows(variable, rows: np.ndarray) -> None:
     """Overwrites the first rows of a table."""
-    table = np.array(variable)
+    table = variable.numpy()
     table[: len(rows)] = rows
     variable.assign(table)
 

@@ -62,7 +62,7 @@ class PositionTable(keras.layers.Layer):
         """The whole table as numpy, `(max_sequence_length, hidden_dim)`."""
         if self.encoding == "sinusoidal":
             return sinusoidal_positions(self.max_sequence_length, self.hidden_dim)
-        return ops.convert_to_numpy(self.embeddings)
+        return self.embeddings.numpy()
 
     def call(self, inputs):
         """Returns the rows for `inputs` of shape `(batch, length, hidden_dim)`: `(1, length, h)`.

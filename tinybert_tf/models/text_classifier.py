@@ -95,7 +95,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         labels: list[str] | None = None,
         num_classes: int | None = None,
         head: str = "bert",
-        multi_label: bool = False,
+        multi_label: bool | None = None,
         sequence_length: int = 128,
         dropout: float = 0.1,
         **backbone_overrides,
@@ -110,7 +110,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             labels: list of strings. Defaults to `None`: the checkpoint's own label names.
             num_classes: int. Defaults to `None`: the number of labels.
             head: string. See the class. Defaults to `"bert"`.
-            multi_label: bool. See the class. Defaults to `False`.
+            multi_label: bool. See the class. Defaults to `None`: as the checkpoint states.
             sequence_length: int. Longest input in tokens. Defaults to `128`.
             dropout: float. Dropout rate before the head. Defaults to `0.1`.
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
@@ -130,7 +130,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
                 sequence_length=min(sequence_length, loaded.backbone.max_sequence_length),
             ),
             head=head,
-            multi_label=multi_label,
+            multi_label=loaded.multi_label if multi_label is None else multi_label,
             dropout=dropout,
         )
         kernel = loaded.head_kernel

@@ -12,16 +12,18 @@ import numpy as np
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
+# Seconds between two saves within an epoch.
+SAVE_EVERY = 60.0
+
 
 class _Saver(keras.callbacks.Callback):
     """Saves the run every so many seconds, and at the end of each epoch."""
 
-    def __init__(self, path: Path, progress: Progress, every: float, after_step=None):
+    def __init__(self, path: Path, progress: Progress, every: float):
         super().__init__()
         self.path = path
         self.progress = progress
         self.every = every
-        self.after_step = after_step
         self.saved_at = time.monotonic()
 
     def save(self):
@@ -53,7 +55,7 @@ def fit_resumable(
     batches: LengthBucketedBatches,
     epochs: int,
     checkpoint: str | os.PathLike | None = None,
-    save_every: float = 60.0,
+    save_every: float | None = None,
     validation_data=None,
     callbacks: list | None = None,
     class_weight: dict | None = None,
@@ -71,7 +73,7 @@ def fit_resumable(
         batches: `LengthBucketedBatches`.
         epochs: int. Passes over the data in all.
         checkpoint: path of the .npz file. Defaults to `None`: nothing is saved.
-        save_every: float. Seconds between two saves within an epoch. Defaults to `60.0`.
+        save_every: float. Seconds between two saves within an epoch. Defaults to `None`: 60.
         validation_data: a dataset, evaluated after each epoch. Defaults to `None`.
         callbacks: list of Keras callbacks. Defaults to `None`.
         class_weight: dict of class number to weight. Defaults to `None`.
@@ -90,6 +92,7 @@ def fit_resumable(
     if checkpoint is not None:
         progress = load_checkpoint(checkpoint, model, fingerprint) or progress
     path = Path(checkpoint) if checkpoint is not None else Path()
+    save_every = SAVE_EVERY if save_every is None else save_every
     saver = (_Saver if checkpoint is not None else _Recorder)(path, progress, save_every)
     common = {
         "validation_data": validation_data,

@@ -12,7 +12,7 @@ from tinybert_tf.text.intents.grammar import FOLDER, Grammar
 from tinybert_tf.text.intents.noise import add_noise, normalize, pick, shuffle
 
 DEV_SHARE = 0.2  # dev sentences per training sentence
-ATTEMPTS = 50  # draws per wanted sentence before the grammar counts as exhausted
+MAX_REPEATS = 500  # repeated sentences in a row before the grammar counts as exhausted
 
 Split = tuple[list[str], list[str]]
 
@@ -43,7 +43,9 @@ def load_intents(seed: int = 0, per_intent: int = 200) -> IntentData:
         TinyBertError: If `per_intent` is not positive, or more than the grammar has sentences for.
     """
     if per_intent < 1:
-        raise TinyBertError(f"Expected `per_intent` of at least 1. Received: per_intent={per_intent}")
+        raise TinyBertError(
+            f"Expected `per_intent` of at least 1. Received: per_intent={per_intent}"
+        )
     grammar = Grammar()
     test = read_test()
     seen = {normalize(text) for text in test[0]}
@@ -51,7 +53,7 @@ def load_intents(seed: int = 0, per_intent: int = 200) -> IntentData:
     train, dev = [], []
     for intent in grammar.labels:
         rng = random.Random(f"{seed}/{intent}")
-        texts = _distinct_sentences(grammar, intent, per_intent + dev_size, rng, seen)
+        texts = distinct_sentences(grammar, intent, per_intent + dev_size, rng, seen)
         train += [(text, intent) for text in texts[:per_intent]]
         dev += [(text, intent) for text in texts[per_intent:]]
     rng = random.Random(f"{seed}/order")
@@ -60,26 +62,32 @@ def load_intents(seed: int = 0, per_intent: int = 200) -> IntentData:
     return IntentData(_columns(train), _columns(dev), test, grammar.labels)
 
 
-def _distinct_sentences(
+def distinct_sentences(
     grammar: Grammar, intent: str, count: int, rng: random.Random, seen: set[str]
 ) -> list[str]:
-    """Draws `count` noisy sentences whose normalized forms are new to `seen`, and adds them."""
+    """Draws `count` noisy sentences whose normalized forms are new to `seen`, and adds them.
+
+    Raises:
+        TinyBertError: If the grammar has fewer.
+    """
     texts: list[str] = []
-    for _ in range(count * ATTEMPTS):
+    repeats = 0
+    while len(texts) < count and repeats < MAX_REPEATS:
         clean = grammar.sample(pick(rng, grammar.templates[intent]), rng)
         noisy = add_noise(clean, rng)
         keys = {normalize(clean), normalize(noisy)}
         if keys & seen:
+            repeats += 1
             continue
+        repeats = 0
         seen |= keys
         texts.append(noisy)
-        if len(texts) == count:
-            return texts
-    raise TinyBertError(
-        f"Expected at most about {int(len(texts) / (1 + DEV_SHARE))} sentences per intent (the "
-        f"grammar makes few more for {intent!r}). "
-        f"Received: per_intent={round(count / (1 + DEV_SHARE))}."
-    )
+    if len(texts) < count:
+        raise TinyBertError(
+            f"Expected at most {len(texts)} sentences (training and dev) for intent {intent!r}: "
+            f"the grammar has few more. Received: {count}."
+        )
+    return texts
 
 
 def read_test() -> Split:

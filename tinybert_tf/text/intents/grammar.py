@@ -69,10 +69,7 @@ def parse(source: str) -> Choice:
     tokens = re.findall(r"[()\[\]|]|\{\w+\}|<\w+>|[^()\[\]|{}<>]+", source)
     if "".join(tokens) != source:
         raise ValueError(f"Expected well-formed slots and wordings. Received: {source!r}")
-    choice, end = _parse_choice(tokens, 0, None)
-    if end != len(tokens):
-        raise ValueError(f"Expected matching brackets. Received: {source!r}")
-    return choice
+    return _parse_choice(tokens, 0, None)[0]
 
 
 def _parse_choice(tokens: list[str], start: int, closing: str | None) -> tuple[Choice, int]:
@@ -91,7 +88,7 @@ def _parse_choice(tokens: list[str], start: int, closing: str | None) -> tuple[C
             options.append(tuple(sequence))
             sequence = []
         elif token in ")]":
-            break
+            raise ValueError(f"Expected matching brackets. Received: {''.join(tokens)!r}")
         elif token[0] in "{<":
             sequence.append(Reference(token[1:-1], slot=token[0] == "{"))
         else:
@@ -99,7 +96,7 @@ def _parse_choice(tokens: list[str], start: int, closing: str | None) -> tuple[C
     if closing is not None:
         raise ValueError(f"Expected {closing!r}. Received: {''.join(tokens)!r}")
     options.append(tuple(sequence))
-    return Choice(tuple(options)), position if position == len(tokens) else -1
+    return Choice(tuple(options)), position
 
 
 def read_sections(path: Path) -> dict[str, list[str]]:
@@ -177,7 +174,7 @@ class Grammar:
             if pattern.fullmatch(text)
         ]
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019 (a grammar lives as long as the process)
+    @functools.cache  # noqa: B019 (a grammar lives as long as the process)
     def _patterns(self, intent: str, any_words: bool) -> list[tuple[Template, re.Pattern]]:
         ask, thanks = (
             self._expression(Reference(name, slot=False), any_words) for name in ("ask", "thanks")

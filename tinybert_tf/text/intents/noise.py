@@ -20,9 +20,7 @@ LOST_APOSTROPHE_RATE = 0.5  # of spoken and careless sentences
 
 OPENERS = ("um", "uh", "hey", "ok", "okay", "so", "hi", "well", "hey assistant", "ok so")
 HESITATIONS = ("um", "uh", "er", "like", "you know")
-FILLER_WORDS = re.compile(
-    r"\b(?:you know|um|uh|er|hey|hi|ok|okay|so|well|like|please|assistant)\b"
-)
+FILLER_WORDS = re.compile(r"\b(?:you know|um|uh|er|hey|hi|ok|okay|so|well|like|please|assistant)\b")
 QUESTION_STARTS = frozenset(
     "what whats how hows where wheres when whens which who is are am do does did can could will "
     "would should has have any why".split()

@@ -1,0 +1,89 @@
+"""`tinybert-tf verify`: does the exported file do what the Keras model does?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinybert_tf.cli import options
+from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
+from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.results import percent
+from tinybert_tf.errors import TinyBertError
+
+File = Annotated[Path, typer.Argument(help="The .tflite file.", show_default=False)]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        help="Run folder that the file was exported from, to compare every probability.",
+        show_default=False,
+    ),
+]
+Threads = Annotated[int, typer.Option(help="Threads of the interpreter.", min=1)]
+MinAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        help="Fail below this accuracy, from 0 to 1.", min=0.0, max=1.0, show_default=False
+    ),
+]
+
+
+@guarded
+def verify(
+    file: File,
+    data: options.LabeledData,
+    against: Against = None,
+    min_accuracy: MinAccuracy = None,
+    threads: Threads = 2,
+    text_column: options.TextColumn = None,
+    pair_column: options.PairColumn = None,
+    label_column: options.LabelColumn = None,
+    debug: options.Debug = False,
+) -> None:
+    """Run an exported file on labelled texts and compare it with its Keras model.
+
+    A float32 file must agree with Keras to 1e-4 in every probability.
+
+    Examples:
+
+        tinybert-tf verify model.tflite dev.csv --against runs/student
+        tinybert-tf verify model.tflite dev.csv --min-accuracy 0.9
+    """
+    with working("loading"):
+        from tinybert_tf.cli.models import load_classifier, load_file, start
+
+        start()
+        from tinybert_tf import export
+
+        runner = load_file(file)
+        classifier = None if against is None else load_classifier(against)
+    from tinybert_tf.cli.data import check_known, inputs
+    from tinybert_tf.text.readers import read_examples
+
+    columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
+    examples = read_examples(data, multi_label=runner.multi_label, **columns)
+    check_known(examples, runner.labels)
+    found = export.verify(
+        file, inputs(examples), examples.labels, classifier=classifier, num_threads=threads
+    )
+    latency = export.time_file(file, threads=threads)
+    keras_report = found.keras_report
+    difference = found.max_probability_difference
+    rows = {
+        "texts": f"{found.examples:,}",
+        "accuracy": percent(found.accuracy),
+        "macro F1": percent(found.macro_f1),
+        "Keras' accuracy": None if keras_report is None else percent(keras_report.accuracy),
+        "same answer as Keras": percent(found.agreement),
+        "largest probability difference": None if difference is None else f"{difference:.2g}",
+        "size": f"{file_size(found.size_bytes)}, {found.quantization}",
+        "latency": f"{latency.median_ms:.2f} ms a text, {threads} threads, on this machine",
+    }
+    out.print(pairs_table(str(file), rows))
+    if classifier is None:
+        hint("--against RUN compares every probability with the Keras model")
+    if min_accuracy is not None and found.accuracy < min_accuracy:
+        raise TinyBertError(
+            f"Expected an accuracy of at least {min_accuracy:g}. "
+            f"Received: {found.accuracy:.4f} of {str(file)!r} on {data!r}"
+        )
