@@ -131,7 +131,7 @@ class Run:
             kept = self.kept()
             with contextlib.suppress(OSError):
                 self.log(f"interrupted; {kept}")
-            raise KeyboardInterrupt(f"{kept}; the same command goes on from there") from None
+            raise KeyboardInterrupt(f"{kept}; the same command goes on from here") from None
         except Exception as error:
             with contextlib.suppress(OSError):
                 self.log(f"failed: {type(error).__name__}: {' '.join(str(error).split())}")

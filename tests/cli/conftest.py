@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tiny_job import TRAINING, make_rows, write_table
 from typer.testing import CliRunner
 
 from tinybert_tf.cli import app
 
-from tests_cli import TRAINING, make_rows, write_table
 
 @pytest.fixture(scope="session")
 def invoke():

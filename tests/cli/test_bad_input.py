@@ -8,8 +8,7 @@ import sys
 import zipfile
 
 import pytest
-
-from tests_cli import TRAINING, make_rows, write_table
+from tiny_job import TRAINING, make_rows, write_table
 
 
 # === Data ===

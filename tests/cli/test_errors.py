@@ -63,7 +63,9 @@ def test_a_full_disk_is_found_behind_other_errors():
 
 def test_memory_and_files_and_interruptions():
     assert "smaller --batch-size" in describe(MemoryError())[0]
-    assert "smaller --batch-size" in describe(tf.errors.ResourceExhaustedError(None, None, "OOM"))[0]
+    assert (
+        "smaller --batch-size" in describe(tf.errors.ResourceExhaustedError(None, None, "OOM"))[0]
+    )
     error = PermissionError(errno.EACCES, "Permission denied", "/data/x")
     assert describe(error) == ("Permission denied: '/data/x'", USER_ERROR)
     assert describe(KeyboardInterrupt()) == ("interrupted", INTERRUPTED)

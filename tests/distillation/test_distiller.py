@@ -58,8 +58,8 @@ def test_teacher_is_frozen_quiet_and_not_saved(teacher, texts):
     owned = {id(v) for v in distiller.variables}
     assert not owned & {id(v) for v in noisy.variables}
     x = batch_of(student, texts)[0]
-    np.testing.assert_array_equal(
-        distiller._run_teacher(x)["logits"], noisy.predict(x, verbose=0)
+    np.testing.assert_allclose(
+        distiller._run_teacher(x)["logits"], noisy.predict(x, verbose=0), atol=1e-6
     )
     distiller.fit(student.batches(texts, batch_size=8).dataset(), shuffle=False, verbose=0)
     for a, b in zip(before, noisy.get_weights(), strict=True):
@@ -82,14 +82,13 @@ def test_intermediate_stage_leaves_the_head_alone(teacher, texts):
     [
         {"hidden_dim": 12, "num_heads": 2},
         {"hidden_dim": 12, "num_heads": 3, "attention_dim": 6},
-        {"num_heads": 1},
-        {"num_layers": 3},
+        {"num_layers": 3, "num_heads": 1},
     ],
 )
 def test_students_of_another_shape(teacher, texts, shape):
     student = tb.student_of(teacher, **{"num_layers": 2, **shape})
     losses = [*tb.intermediate_losses(), *tb.prediction_losses()]
-    distiller = distiller_of(student, teacher, losses, rate=0.05)
+    distiller = distiller_of(student, teacher, losses, rate=0.002)
     data = student.batches(texts, batch_size=8).dataset()
     first = distiller.evaluate(data, verbose=0, return_dict=True)
     distiller.fit(data, epochs=4, shuffle=False, verbose=0)
@@ -147,7 +146,7 @@ def test_keras_hub_teacher_gives_the_same_numbers(texts):
     )
     student = tb.student_of(hub, num_layers=1)
     distiller = distiller_of(student, hub, tb.intermediate_losses())
-    assert np.isfinite(distiller.train_on_batch(batch_of(student, texts)[0]))
+    assert np.isfinite(distiller.train_on_batch(batch_of(student, texts)[0])).all()
 
 
 @pytest.mark.parametrize(

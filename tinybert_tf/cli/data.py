@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.runs import digest
-from tinybert_tf.text.examples import Examples, check_label_sets, listed
+from tinybert_tf.text.examples import Examples, check_classes, check_label_sets, listed
 from tinybert_tf.text.readers import read_examples
 
 
@@ -57,12 +57,14 @@ def read_split(
         require_labels: bool. Whether unlabelled training data are refused. Defaults to `True`.
 
     Raises:
-        TinyBertError: If a table is malformed, the labels of dev are not those of train, or there
+        TinyBertError: If a table is malformed, holds a single class, the labels of dev are not those of train, or there
             is too little to hold out.
     """
     examples = read_examples(
         train, multi_label=multi_label, require_labels=require_labels, **columns
     )
+    if require_labels:
+        check_classes(examples)
     if dev is not None:
         found = read_examples(dev, multi_label=multi_label, **columns)
         if examples.labels is not None:

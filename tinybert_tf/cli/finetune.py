@@ -74,7 +74,7 @@ def finetune(
     epochs: Epochs = 3,
     batch_size: options.BatchSize = 32,
     learning_rate: LearningRate = 5e-5,
-    max_length: options.MaxLength = 128,
+    max_length: options.MaxLength = None,
     class_weight: Weighting = None,
     focal_gamma: FocalGamma = None,
     seed: options.Seed = 0,

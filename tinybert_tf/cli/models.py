@@ -75,13 +75,15 @@ def load_any(path: Path):
     return load_file(path) if is_tflite(path) else load_classifier(path)
 
 
-def load_pretrained(teacher: str | None, labels: list[str], max_length: int, multi_label: bool):
+def load_pretrained(
+    teacher: str | None, labels: list[str], max_length: int | None, multi_label: bool
+):
     """Builds a classifier of new labels on a pretrained encoder.
 
     Args:
         teacher: string. Hub name, Hugging Face folder, run folder or preset; `None` for MiniLM.
         labels: list of strings.
-        max_length: int. Longest input in tokens.
+        max_length: int. Longest input in tokens; `None` for 128 or the position table's rows.
         multi_label: bool.
     """
     folder = _teacher_folder(teacher)

@@ -74,7 +74,7 @@ MaxLength = Annotated[
     typer.Option(
         help="Longest input in tokens; longer texts are cut.",
         min=3,
-        show_default=False,
+        show_default="128, or as trained",
         rich_help_panel=_TRAINING,
     ),
 ]

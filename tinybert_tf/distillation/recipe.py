@@ -89,7 +89,10 @@ def distill(
         dev = student.batches(*validation_data, batch_size=batch_size, shuffle=False)
         validation = dev.dataset()
         check_teacher(
-            teacher.predict_proba(validation_data[0]), dev.labels, student.labels, student.multi_label
+            teacher.predict_proba(validation_data[0]),
+            dev.labels,
+            student.labels,
+            student.multi_label,
         )
     batches = student.batches(
         texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed

@@ -5,9 +5,7 @@ import numpy as np
 from tinybert_tf.errors import TinyBertError
 
 
-def class_names(
-    num_classes: int | None, labels: list[str] | None, multi_label: bool
-) -> list[str]:
+def class_names(num_classes: int | None, labels: list[str] | None, multi_label: bool) -> list[str]:
     """Checks the classes of a task and returns their names.
 
     Raises:

@@ -312,9 +312,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
                 x, y, sample_weight=sample_weight, batch_size=batch_size or 32, shuffle=False
             ).dataset()
             y = sample_weight = batch_size = None
-        return super().evaluate(
-            x, y, batch_size=batch_size, sample_weight=sample_weight, **kwargs
-        )
+        return super().evaluate(x, y, batch_size=batch_size, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, batch_size=None, **kwargs):
         """Returns logits `(n, num_classes)` in the order of `x`."""
