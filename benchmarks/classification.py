@@ -165,7 +165,9 @@ class Benchmark:
     # === Table ===
     def add(self, name: str, **values) -> None:
         row = {"name": name, **values}
-        row["keeps"] = values["accuracy"] / (self.rows[0]["accuracy"] if self.rows else row["accuracy"])
+        row["keeps"] = values["accuracy"] / (
+            self.rows[0]["accuracy"] if self.rows else row["accuracy"]
+        )
         self.rows.append(row)
         print(row, flush=True)
         self.write()

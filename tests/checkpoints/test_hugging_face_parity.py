@@ -112,6 +112,9 @@ def test_minilm_real_weights(hf, record_property):
     # Nothing reads the padded rows, and training never shaped them: rounding grows from block to
     # block there. transformers' two attention implementations differ by 5e-5 on this batch.
     assert_parity(model, loaded.backbone, inputs, hf, record_property, padded_tolerance=5e-4)
+    # In double precision the same weights agree everywhere, padded rows included.
+    exact = load_backbone(folder, dtype="float64")
+    assert_parity(model.double(), exact, inputs, hf, record_property)
 
 
 def test_classifier_logits(tiny_classifier, hf, record_property):

@@ -11,9 +11,7 @@ import tinybert_tf as tb
 def teacher():
     keras.utils.set_random_seed(1)
     classifier = new_classifier(dropout=0.0, attention_dropout=0.0)
-    tb.finetune(
-        classifier, TEXTS, LABELS, epochs=20, batch_size=8, learning_rate=4e-3, verbose=0
-    )
+    tb.finetune(classifier, TEXTS, LABELS, epochs=20, batch_size=8, learning_rate=4e-3, verbose=0)
     assert classifier.evaluate(TEXTS, LABELS, verbose=0, return_dict=True)["accuracy"] == 1.0
     return classifier
 

@@ -99,18 +99,14 @@ def test_students_of_another_shape(teacher, texts, shape):
 
 def test_mixed_precision_student(teacher, texts):
     student = tb.student_of(teacher, num_layers=2, init="random", dtype="mixed_float16")
-    distiller = tb.Distiller(
-        student, teacher, [*tb.intermediate_losses(), *tb.prediction_losses()]
-    )
+    distiller = tb.Distiller(student, teacher, [*tb.intermediate_losses(), *tb.prediction_losses()])
     distiller.compile(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)))
     before = student.get_weights()
     history = distiller.fit(
         student.batches(texts, batch_size=8).dataset(), epochs=3, shuffle=False, verbose=0
     )
     assert np.isfinite(history.history["loss"]).all()
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(before, student.get_weights(), strict=True)
-    )
+    assert any(not np.array_equal(a, b) for a, b in zip(before, student.get_weights(), strict=True))
 
 
 def test_backbones_distil_without_logits(teacher, texts):
@@ -197,6 +193,4 @@ def test_untrained_teacher_is_refused(texts, labels):
     untrained = new_classifier()
     student = tb.student_of(untrained, num_layers=1)
     with pytest.raises(tb.TinyBertError, match="better than chance"):
-        tb.distill(
-            untrained, student, texts, labels, validation_data=(texts, labels), verbose=0
-        )
+        tb.distill(untrained, student, texts, labels, validation_data=(texts, labels), verbose=0)

@@ -128,9 +128,7 @@ def test_tinybert_head_is_relu_of_pooled():
 def test_multi_label():
     classifier = make(labels=("quality", "length"), multi_label=True)
     labels = [["quality"], ["quality", "length"], [], ["length"]] * 8
-    tb.finetune(
-        classifier, TEXTS, labels, epochs=15, batch_size=4, learning_rate=5e-3, verbose=0
-    )
+    tb.finetune(classifier, TEXTS, labels, epochs=15, batch_size=4, learning_rate=5e-3, verbose=0)
     assert classifier.classify(TEXTS[:4]) == labels[:4]
     np.testing.assert_array_equal(
         classifier.encode_labels(labels[:3]), np.array([[1, 0], [1, 1], [0, 0]], "float32")

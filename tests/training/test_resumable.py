@@ -77,9 +77,7 @@ def test_killed_mid_epoch_ends_like_uninterrupted(tmp_path):
     assert not (tmp_path / "killed.npz").exists()
     assert run(tmp_path, "killed", kill_at=6) == -signal.SIGKILL
     run(tmp_path, "killed")
-    for a, b in zip(
-        weights(tmp_path / "whole.npz"), weights(tmp_path / "killed.npz"), strict=True
-    ):
+    for a, b in zip(weights(tmp_path / "whole.npz"), weights(tmp_path / "killed.npz"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

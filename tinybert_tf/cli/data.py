@@ -57,8 +57,8 @@ def read_split(
         require_labels: bool. Whether unlabelled training data are refused. Defaults to `True`.
 
     Raises:
-        TinyBertError: If a table is malformed, holds a single class, the labels of dev are not those of train, or there
-            is too little to hold out.
+        TinyBertError: If a table is malformed, holds a single class, the labels of dev are not
+            those of train, or there is too little to hold out.
     """
     examples = read_examples(
         train, multi_label=multi_label, require_labels=require_labels, **columns

@@ -91,9 +91,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         value = self._split_heads(self.value_dense(hidden))
 
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-        masked = ops.cast(scores, "float32")
+        # At least float32: half precision would round the softmax.
+        precision = "float64" if self.compute_dtype == "float64" else "float32"
+        masked = ops.cast(scores, precision)
         if padding_mask is not None:
-            padding = 1.0 - ops.cast(padding_mask[:, None, None, :], "float32")
+            padding = 1.0 - ops.cast(padding_mask[:, None, None, :], precision)
             masked = masked + padding * MASKED_SCORE
         probabilities = ops.cast(ops.softmax(masked, axis=-1), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
