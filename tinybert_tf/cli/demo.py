@@ -24,16 +24,19 @@ class Plan:
         student: string. Name of the student's architecture.
         teacher_epochs: int.
         epochs: dict of distillation stage to int.
-        learning_rate: float. Of the teacher.
+        learning_rate: float. Of the teacher; a new head for 22 classes and few sentences need a
+            high one.
+        student_learning_rate: float. Of both stages.
         sequence_length: int. Tokens of every input, the exported files' too.
         seed: int.
     """
 
     per_intent: int = 200
     student: str = "minilm_3l_384"
-    teacher_epochs: int = 3
+    teacher_epochs: int = 5
     epochs: dict | None = None
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-4
+    student_learning_rate: float = 1e-4
     sequence_length: int = 32
     seed: int = 0
 
@@ -152,6 +155,7 @@ def _train(run, plan: Plan, data, expert):
             validation_data=data.dev,
             stages=stage,
             epochs=plan.epochs,
+            learning_rate=plan.student_learning_rate,
             seed=plan.seed,
             run_dir=run.checkpoints,
             callbacks=stage_callbacks(run, stage),

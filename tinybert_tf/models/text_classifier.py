@@ -9,9 +9,9 @@ from keras import ops
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.initializers import bert_initializer
 from tinybert_tf.models.backbone import TinyBertBackbone
+from tinybert_tf.models.inputs import check_preprocessor, is_text
 from tinybert_tf.models.labels import class_names, encode_labels
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
-from tinybert_tf.models.tokenizer import TinyBertTokenizer
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.text.weights import class_weights
 
@@ -62,7 +62,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         if head not in HEADS:
             raise TinyBertError(f"Expected a head out of {HEADS}. Received: head={head!r}")
         if preprocessor is not None:
-            _check_preprocessor(backbone, preprocessor)
+            check_preprocessor(backbone, preprocessor)
 
         # === Layers ===
         self.backbone = backbone
@@ -115,30 +115,19 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             dropout: float. Dropout rate before the head. Defaults to `0.1`.
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
         """
-        from tinybert_tf.checkpoints import load_hf
+        from tinybert_tf.models.from_checkpoint import classifier_from_hf
 
-        loaded = load_hf(name_or_folder, **backbone_overrides)
-        if labels is None and num_classes is None:
-            labels = loaded.labels
-            num_classes = None if labels else loaded.num_classes
-        classifier = cls(
-            loaded.backbone,
-            num_classes=num_classes,
-            labels=labels,
-            preprocessor=TinyBertTextClassifierPreprocessor(
-                TinyBertTokenizer.from_wordpiece(loaded.wordpiece),
-                sequence_length=min(sequence_length, loaded.backbone.max_sequence_length),
-            ),
+        return classifier_from_hf(
+            cls,
+            name_or_folder,
+            labels,
+            num_classes,
+            sequence_length,
+            backbone_overrides,
             head=head,
-            multi_label=loaded.multi_label if multi_label is None else multi_label,
+            multi_label=multi_label,
             dropout=dropout,
         )
-        kernel = loaded.head_kernel
-        if kernel is not None and kernel.shape[1] == classifier.num_classes:
-            order = _head_order(loaded.labels, classifier.labels)
-            if order is not None:
-                classifier.output_dense.set_weights([kernel[:, order], loaded.head_bias[order]])
-        return classifier
 
     # === Model ===
     def compute_logits(self, outputs: dict):
@@ -353,39 +342,3 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             }
         )
         return config
-
-
-def is_text(x) -> bool:
-    """Whether `x` is a list (or array) of strings, or a tuple of two of them."""
-    if isinstance(x, tuple):
-        return len(x) == 2 and all(is_text(part) for part in x)
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "UO" and x.ndim == 1
-    return isinstance(x, list) and (not x or not isinstance(x[0], (list, dict, float, int)))
-
-
-def _check_preprocessor(backbone, preprocessor) -> None:
-    wordpiece = preprocessor.tokenizer.wordpiece  # None while a saved model is being loaded
-    size = 0 if wordpiece is None else wordpiece.vocabulary_size
-    if size > backbone.vocabulary_size:
-        raise TinyBertError(
-            f"Expected a tokenizer of at most {backbone.vocabulary_size} tokens, the rows of the "
-            f"word table. Received: vocabulary_size={size}"
-        )
-    if preprocessor.sequence_length > backbone.max_sequence_length:
-        raise TinyBertError(
-            f"Expected a sequence length of at most {backbone.max_sequence_length}, the rows of "
-            f"the position table. Received: sequence_length={preprocessor.sequence_length}"
-        )
-
-
-def _head_order(stored: list[str] | None, wanted: list[str]) -> list[int] | None:
-    """Columns of the stored head in the wanted order; `None` when the names differ."""
-    if stored is None or stored == wanted:
-        return list(range(len(wanted)))
-    generic = all(name in (f"LABEL_{i}", str(i)) for i, name in enumerate(stored))
-    if generic:
-        return list(range(len(wanted)))
-    if sorted(stored) != sorted(wanted):
-        return None
-    return [stored.index(name) for name in wanted]
