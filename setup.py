@@ -16,7 +16,9 @@ EXPORT = ["tinybert_tf.export"] + [f"tinybert_tf.export.{name}" for name in find
 
 PLOTS = ["matplotlib>=3.8"]
 DATASETS = ["datasets>=3.0"]
-MEDIAPIPE = ["mediapipe>=0.10.21"]
+# What MediaPipe imports. It is itself installed with `pip install --no-deps mediapipe==1.2.2`: it
+# asks for absl-py 2 and tensorflow-model-optimization for absl-py 1, and it runs with either.
+MEDIAPIPE = ["opencv-contrib-python-headless", "sounddevice>=0.5", "matplotlib>=3.8"]
 HF = ["transformers>=4.50", "torch==2.13.0"]
 NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
 DEV = ["ruff==0.17.6"]  # pinned: newer versions bring new rules

@@ -40,6 +40,16 @@ def tiny_hf_folder(tiny_vocabulary, tmp_path_factory) -> Path:
     return save_hf(classifier.backbone, folder, classifier.wordpiece)
 
 
+@pytest.fixture(scope="session")
+def build_tiny(tiny_vocabulary):
+    """Builds a tiny classifier; arguments of `TinyBertBackbone` change its shape."""
+
+    def build(**changes):
+        return build_tiny_classifier(tiny_vocabulary, **changes)
+
+    return build
+
+
 def build_tiny_classifier(vocabulary, labels=("negative", "positive"), **changes):
     import keras
 

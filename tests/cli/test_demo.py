@@ -1,0 +1,47 @@
+"""`tinybert-tf demo`, with a tiny encoder and few sentences."""
+
+import json
+
+import pytest
+
+from tinybert_tf.cli.demo import FORMATS, Plan, run_demo
+
+PLAN = Plan(
+    per_intent=8,
+    student="bert_tiny_2l_128",
+    teacher_epochs=12,
+    epochs={"intermediate": 1, "prediction": 1},
+    learning_rate=2e-3,
+    student_learning_rate=1e-4,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(build_tiny, tmp_path_factory):
+    """An encoder as wide as the smallest named student, so that it can be copied."""
+    from tinybert_tf.checkpoints import save_hf
+
+    classifier = build_tiny(hidden_dim=128, num_heads=2, intermediate_dim=512)
+    folder = tmp_path_factory.mktemp("encoder") / "hf"
+    return str(save_hf(classifier.backbone, folder, classifier.wordpiece))
+
+
+def test_the_demo_ends_with_four_verified_files_and_a_table(encoder, tmp_path, capsys):
+    results = run_demo(PLAN, tmp_path / "demo", teacher=encoder)
+    rows = {(row["model"], row["format"]): row for row in results["rows"]}
+    assert set(rows) == {(model, form) for model in ("teacher", "student") for form in FORMATS}
+    for (_, form), row in rows.items():
+        assert (tmp_path / "demo" / row["file"]).stat().st_size == round(1e6 * row["size_mb"])
+        assert row["latency_ms"] > 0
+        assert row["largest_difference"] < (1e-4 if form == "float32" else 0.5)
+    assert rows["teacher", "float32"]["dev_accuracy"] > 1 / 22
+    small, large = (rows["student", form]["size_mb"] for form in ("dynamic_int8", "float32"))
+    assert small < 0.5 * large
+    shown = capsys.readouterr().out
+    assert "dynamic_int8" in shown
+    assert "student_float32.tflite" in shown
+
+    stored = json.loads((tmp_path / "demo/metrics.json").read_text())
+    assert stored["rows"] == results["rows"]
+    assert len(stored["labels"]) == 22
+    assert run_demo(PLAN, tmp_path / "demo", teacher=encoder) == stored  # nothing is trained again
