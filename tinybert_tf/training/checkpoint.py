@@ -56,7 +56,7 @@ def load_checkpoint(
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
     except Exception as error:
