@@ -131,7 +131,8 @@ class Run:
             kept = self.kept()
             with contextlib.suppress(OSError):
                 self.log(f"interrupted; {kept}")
-            raise KeyboardInterrupt(f"{kept}; the same command goes on from here") from None
+            again = "goes on from here" if "kept in" in kept else "starts over"
+            raise KeyboardInterrupt(f"{kept}; the same command {again}") from None
         except Exception as error:
             with contextlib.suppress(OSError):
                 self.log(f"failed: {type(error).__name__}: {' '.join(str(error).split())}")
