@@ -14,9 +14,9 @@ from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
 from tinybert_tf.export.lowering import INPUT_NAMES, OUTPUT_NAME, LoweredClassifier
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
-from tinybert_tf.export.quiet import quiet_stderr
 from tinybert_tf.export.weights import ClassifierWeights, read_weights
 from tinybert_tf.models.text_classifier import TinyBertTextClassifier
+from tinybert_tf.quiet import quiet_stderr
 
 QUANTIZATIONS = ("float32", "dynamic_int8")
 VOCABULARY_FILE = "vocab.txt"

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.model_file import ModelFile, read_model_file, tensor_name
-from tinybert_tf.export.quiet import quiet_stderr
+from tinybert_tf.quiet import quiet_stderr
 from tinybert_tf.text.wordpiece import WordPiece
 
 _INPUTS = ("ids", "mask", "segment_ids")

@@ -12,8 +12,8 @@ import tinybert_tf
 ROOT = Path(tinybert_tf.__file__).parents[1]
 # A package may import those of a lower rank at its top; deferred imports break no cycle's rule.
 RANKS = {
-    **dict.fromkeys(("errors", "quiet"), 0),
-    **dict.fromkeys(("atomic", "config"), 1),
+    "errors": 0,
+    **dict.fromkeys(("atomic", "config", "quiet"), 1),
     **dict.fromkeys(("runs", "text", "evaluate", "layers"), 2),
     "checkpoints": 3,
     "models": 4,

@@ -10,7 +10,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_model_file, time_file, to_tflite
 from tinybert_tf.export.metadata import parse_metadata, write_metadata
 from tinybert_tf.export.model_file import pack_model
-from tinybert_tf.export.quiet import quiet_stderr
+from tinybert_tf.quiet import quiet_stderr
 
 
 def test_strings_in_probabilities_out(classifier, float_file):

@@ -23,7 +23,7 @@ class Plan:
         per_intent: int. Training sentences an intent.
         student: string. Name of the student's architecture.
         teacher_epochs: int.
-        epochs: dict of distillation stage to int.
+        epochs: int, or dict of distillation stage to int.
         learning_rate: float. Of the teacher; a new head for 22 classes and few sentences need a
             high one.
         student_learning_rate: float. Of both stages.
@@ -33,8 +33,8 @@ class Plan:
 
     per_intent: int = 200
     student: str = "minilm_3l_384"
-    teacher_epochs: int = 5
-    epochs: dict | None = None
+    teacher_epochs: int = 4
+    epochs: dict | int | None = 3
     learning_rate: float = 2e-4
     student_learning_rate: float = 1e-4
     sequence_length: int = 32
@@ -192,12 +192,12 @@ def _export(run, data, name: str, classifier, quantization: str) -> dict:
 def _table(rows: list[dict]) -> Table:
     table = Table(
         title="Phone-assistant intents: teacher and student as .tflite files",
-        caption="dev: same grammar as training; test: written by hand; difference: largest of any "
-        "probability to Keras; latency: 2 threads, this machine",
+        caption="dev: same grammar as training; test: written by hand; ms: median latency, 2 "
+        "threads, this machine; difference: largest of any probability to Keras",
     )
-    table.add_column("model")
-    table.add_column("format")
-    headings = ("dev (%)", "test (%)", "parameters", "size (MB)", "latency (ms)", "difference")
+    table.add_column("model", no_wrap=True)
+    table.add_column("format", no_wrap=True)
+    headings = ("dev %", "test %", "weights", "MB", "ms", "difference")
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in rows:

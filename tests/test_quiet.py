@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export.quiet import quiet_stderr
+from tinybert_tf.quiet import quiet_stderr
 
 
 def test_descriptor_and_stream_are_swallowed_and_come_back(capfd):
