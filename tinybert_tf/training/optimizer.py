@@ -10,7 +10,7 @@ class FusedAdamW(keras.optimizers.AdamW):
     """Keras' AdamW with TensorFlow's fused update kernel.
 
     The same formula in one pass over each variable instead of a dozen. On a CPU the word table's
-    update is most of a short-text training step, and this is several times quicker there
+    update is a good part of a training step on short texts; RESULTS.md has the ratio
     (benchmarks/optimizer_step.py).
     """
 
