@@ -70,6 +70,7 @@ def weights(path: Path) -> list[np.ndarray]:
         return [stored[name] for name in stored.files]
 
 
+@pytest.mark.slow
 def test_killed_mid_epoch_ends_like_uninterrupted(tmp_path):
     """Six steps an epoch: killed in epoch 2 of the first stage, then in epoch 1 of the second."""
     run(tmp_path, "whole")
