@@ -48,6 +48,7 @@ setup(
     package_dir={"tinybert_tf": "tinybert_tf", "tinybert_tf.export": "export"},
     package_data={
         "tinybert_tf": ["py.typed", "**/*.json", "**/*.tsv", "**/*.txt", "**/*.csv"],
+        "tinybert_tf.export.delegates": ["rules.json"],
     },
     include_package_data=False,
     zip_safe=False,

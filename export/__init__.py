@@ -7,6 +7,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 _NAMES = {
+    "quantize": "recipe",
+    "quantize_aware": "qat",
+    "Quantized": "recipe",
+    "TARGETS": "targets",
     "ExportResult": "converter",
     "to_tflite": "converter",
     "time_file": "benchmark",
@@ -23,8 +27,12 @@ __all__ = [
     "ExportResult",
     "ModelFile",
     "ModelMetadata",
+    "Quantized",
+    "TARGETS",
     "TFLiteClassifier",
     "Verification",
+    "quantize",
+    "quantize_aware",
     "read_metadata",
     "read_model_file",
     "time_file",
@@ -37,7 +45,10 @@ if TYPE_CHECKING:
     from tinybert_tf.export.converter import ExportResult, to_tflite
     from tinybert_tf.export.metadata import ModelMetadata
     from tinybert_tf.export.model_file import ModelFile, read_metadata, read_model_file
+    from tinybert_tf.export.qat import quantize_aware
+    from tinybert_tf.export.recipe import Quantized, quantize
     from tinybert_tf.export.runner import TFLiteClassifier
+    from tinybert_tf.export.targets import TARGETS
     from tinybert_tf.export.verification import Verification, verify
 
 

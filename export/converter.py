@@ -3,22 +3,30 @@
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.atomic import atomic_file
+from tinybert_tf.compress.vocabulary import prune_vocabulary
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
 from tinybert_tf.export.lowering import INPUT_NAMES, OUTPUT_NAME, LoweredClassifier
+from tinybert_tf.export.lowering_int8 import LoweredInt8Classifier
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
+from tinybert_tf.export.qat import check_supported, quantize_aware
+from tinybert_tf.export.signatures import merge_models
+from tinybert_tf.export.targets import Target, find_target, scheme_of
+from tinybert_tf.export.weight_packing import pack_weights
 from tinybert_tf.export.weights import ClassifierWeights, read_weights
 from tinybert_tf.models.text_classifier import TinyBertTextClassifier
+from tinybert_tf.quantization.schemes import find_scheme
 from tinybert_tf.quiet import quiet_stderr
 
-QUANTIZATIONS = ("float32", "dynamic_int8")
 VOCABULARY_FILE = "vocab.txt"
 LABELS_FILE = "labels.txt"
 # [CLS], a token, [SEP]
@@ -32,40 +40,57 @@ class ExportResult:
     Args:
         path: path. The file.
         size_bytes: int. Its size, packed vocabulary and labels included.
-        sequence_length: int. Tokens of its inputs.
-        quantization: string. `"float32"` or `"dynamic_int8"`.
+        sequence_lengths: tuple of ints. Tokens of the inputs, one a signature.
+        target: string. The export profile.
+        quantization: string. The scheme, or `"float32"`.
     """
 
     path: Path
     size_bytes: int
-    sequence_length: int
+    sequence_lengths: tuple[int, ...]
+    target: str
     quantization: str
 
     def to_dict(self) -> dict:
         """The fields as JSON values."""
-        return {**asdict(self), "path": str(self.path)}
+        return {
+            **asdict(self),
+            "path": str(self.path),
+            "sequence_lengths": list(self.sequence_lengths),
+        }
 
 
 def to_tflite(
     classifier: TinyBertTextClassifier,
     path: str | os.PathLike,
-    sequence_length: int | None = None,
-    quantization: str = "float32",
+    target: str = "universal",
+    sequence_length: int | Sequence[int] | None = None,
+    texts=None,
+    scheme: str | None = None,
     metadata: bool = True,
+    quantization: str | None = None,  # TEMPORARY alias
 ) -> ExportResult:
     """Writes a classifier as a `.tflite` file for one sentence of a fixed length.
 
     Inputs are int32 `(1, sequence_length)`: `ids`, `mask`, `segment_ids`, in this order. The
-    output is float32 `(1, num_classes)`: probabilities. With metadata, MediaPipe's
+    output is float32 `(1, num_classes)`: probabilities. With metadata and one length, MediaPipe's
     TextClassifier loads the file as it is.
 
+    A quantization-aware classifier (`quantize_aware`) is stored with the integers it was trained
+    with. A plain one is quantized here, without training.
+
     Args:
-        classifier: TinyBertTextClassifier. Under any dtype policy; the file holds float32.
+        classifier: TinyBertTextClassifier. Of any dtype policy.
         path: path. The file to write; its folder is created. Replaced whole, or not at all.
-        sequence_length: int. Tokens of the inputs. Defaults to `None`: the classifier's.
-        quantization: string. `"float32"`, or `"dynamic_int8"`: weights as int8 (the word table
-            by row, dense layers by channel), activations quantized while it runs; a quarter of
-            the size. Defaults to `"float32"`.
+        target: string. The profile, see `TARGETS`: `"universal"`, `"small"`, `"nnapi"`,
+            `"npu_int8"` or `"float32"`. Defaults to `"universal"`.
+        sequence_length: int, or several ints. Tokens of the inputs; several become signatures
+            `tokens_16`, `tokens_32`, ... of one file, which share the weights. Defaults to
+            `None`: the classifier's.
+        texts: list of strings, or a tuple of two such lists. Training texts: they calibrate
+            `"npu_int8"`, and `"small"` keeps the vocabulary that they need. Defaults to `None`.
+        scheme: string. A quantization scheme in place of the target's, such as
+            `"int4_weights"`. Defaults to `None`.
         metadata: bool. Whether to pack metadata, vocabulary and class names. Defaults to `True`.
 
     Returns:
@@ -73,36 +98,60 @@ def to_tflite(
 
     Raises:
         TinyBertError: If an argument does not fit the classifier, a weight is NaN or infinite,
-            or the file cannot be written.
+            an operator is one that the target forbids, or the file cannot be written.
 
     Example:
-        >>> result = to_tflite(classifier, "model.tflite", quantization="dynamic_int8")
+        >>> result = to_tflite(classifier, "model.tflite", target="universal")
         >>> result.size_bytes
         17863120
     """
-    if quantization not in QUANTIZATIONS:
-        raise TinyBertError(
-            f"Expected a quantization among {', '.join(QUANTIZATIONS)}. "
-            f"Received: quantization={quantization!r}"
-        )
+    if quantization is not None:
+        target = {"float32": "float32", "dynamic_int8": "universal"}[quantization]
+    profile = find_target(target)
     if not isinstance(classifier, TinyBertTextClassifier):
         raise TinyBertError(
             f"Expected a TinyBertTextClassifier. Received: classifier={type(classifier).__name__}"
         )
-    files = _files(classifier, quantization) if metadata else None
+    check_supported(classifier)
+    scheme = scheme_of(profile, scheme, classifier.backbone.quantization)
+    lengths = _lengths(classifier, sequence_length)
+    if target == "small" and texts is not None and classifier.backbone.quantization is None:
+        classifier = prune_vocabulary(classifier, texts).classifier
+    files = _files(classifier, target, scheme) if metadata else None
+    if scheme is not None and classifier.backbone.quantization is None:
+        classifier = quantize_aware(classifier, scheme, calibration_texts=texts)
     weights = read_weights(classifier)
-    length = classifier.sequence_length if sequence_length is None else sequence_length
-    _check_sequence_length(length, weights)
-    model = parse_model(_convert(weights, length, quantization), "the converter's output")
-    name_tensors(model, INPUT_NAMES, (OUTPUT_NAME,))
-    equalize_ranks(model)
+    model = _build(weights, lengths, profile)
     content = pack_model(model, _metadata(classifier) if metadata else None, files)
     with atomic_file(path, "wb") as stream:
         stream.write(content)
-    return ExportResult(Path(path), len(content), length, quantization)
+    return ExportResult(Path(path), len(content), lengths, target, scheme or "float32")
 
 
-def _convert(weights: ClassifierWeights, sequence_length: int, quantization: str) -> bytes:
+def _build(weights: ClassifierWeights, lengths: tuple[int, ...], target: Target) -> schema.ModelT:
+    """The flatbuffer as an object tree: one subgraph and signature a length."""
+    models = {}
+    for length in lengths:
+        key = "serving_default" if len(lengths) == 1 else f"tokens_{length}"
+        models[key] = _build_one(weights, length, target)
+    return next(iter(models.values())) if len(models) == 1 else merge_models(models)
+
+
+def _build_one(weights: ClassifierWeights, length: int, target: Target) -> schema.ModelT:
+    integer = weights.scheme is not None and find_scheme(weights.scheme).integer_activations
+    if integer:
+        lowered = LoweredInt8Classifier(weights)
+    else:
+        lowered = LoweredClassifier(weights, nnapi=target.nnapi)
+    model = parse_model(_convert(lowered, length, integer), "the converter's output")
+    name_tensors(model, INPUT_NAMES, (OUTPUT_NAME,))
+    equalize_ranks(model)
+    if not integer:
+        pack_weights(model, lowered.grids)
+    return model
+
+
+def _convert(lowered: LoweredClassifier, sequence_length: int, integer: bool) -> bytes:
     """Runs TensorFlow's converter on the lowered graph; returns a flatbuffer.
 
     Raises:
@@ -111,11 +160,10 @@ def _convert(weights: ClassifierWeights, sequence_length: int, quantization: str
     with quiet_stderr():
         try:
             with tempfile.TemporaryDirectory(prefix="tinybert_tf-") as folder:
-                lowered = LoweredClassifier(weights)
                 signatures = {"serving_default": lowered.signature(sequence_length)}
                 tf.saved_model.save(lowered, folder, signatures=signatures)
                 converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-                if quantization == "dynamic_int8":
+                if integer:
                     converter.optimizations = [tf.lite.Optimize.DEFAULT]
                 return converter.convert()
         except (OSError, tf.errors.OpError) as error:
@@ -125,13 +173,24 @@ def _convert(weights: ClassifierWeights, sequence_length: int, quantization: str
             ) from error
 
 
-def _check_sequence_length(length: int, weights: ClassifierWeights) -> None:
-    longest = weights.max_sequence_length
-    if not isinstance(length, int) or not _SHORTEST <= length <= longest:
+def _lengths(classifier: TinyBertTextClassifier, sequence_length) -> tuple[int, ...]:
+    """The lengths to export, shortest first."""
+    if sequence_length is None:
+        sequence_length = classifier.sequence_length
+    if isinstance(sequence_length, int):
+        sequence_length = (sequence_length,)
+    longest = classifier.backbone.max_sequence_length
+    lengths = tuple(sequence_length)
+    if (
+        not lengths
+        or len(set(lengths)) < len(lengths)
+        or not all(isinstance(length, int) and _SHORTEST <= length <= longest for length in lengths)
+    ):
         raise TinyBertError(
-            f"Expected a sequence length from {_SHORTEST} to {longest}, the rows of the position "
-            f"table. Received: sequence_length={length!r}"
+            f"Expected different sequence lengths from {_SHORTEST} to {longest}, the rows of the "
+            f"position table. Received: sequence_length={sequence_length!r}"
         )
+    return tuple(sorted(lengths))
 
 
 def _metadata(classifier: TinyBertTextClassifier) -> bytes:
@@ -145,7 +204,7 @@ def _metadata(classifier: TinyBertTextClassifier) -> bytes:
     )
 
 
-def _files(classifier: TinyBertTextClassifier, quantization: str) -> dict[str, bytes]:
+def _files(classifier: TinyBertTextClassifier, target: str, scheme: str | None) -> dict[str, bytes]:
     """The files to pack, by name.
 
     Raises:
@@ -178,7 +237,8 @@ def _files(classifier: TinyBertTextClassifier, quantization: str) -> dict[str, b
         "format": 1,
         "tokenizer": wordpiece.get_config(),
         "multi_label": classifier.multi_label,
-        "quantization": quantization,
+        "quantization": scheme or "float32",
+        "target": target,
     }
     return {
         VOCABULARY_FILE: _lines(wordpiece.vocabulary),

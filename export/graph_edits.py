@@ -82,7 +82,12 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
     )
     result = _add_tensor(
         model,
-        schema.TensorT(name=f"{tensor_name(source)}/reshaped", shape=shape, type=source.type),
+        schema.TensorT(
+            name=f"{tensor_name(source)}/reshaped",
+            shape=shape,
+            type=source.type,
+            quantization=source.quantization,
+        ),
     )
     return schema.OperatorT(
         opcodeIndex=_reshape_code(model),

@@ -11,6 +11,9 @@ the operations that the delegates accept and compute correctly:
 - the attention mask is finite and of rank 4, transposes are explicit, no slice drops an axis;
 - queries are scaled in their weights, and the last block computes [CLS] only, since the
   classifier reads nothing else of it.
+
+Every tensor that is int8 under `static_int8` passes `_round`, which does nothing here; see
+`lowering_int8.py`.
 """
 
 import math
@@ -23,6 +26,7 @@ from tinybert_tf.export.weights import (
     BlockWeights,
     ClassifierWeights,
     DenseWeights,
+    Grid,
     NormWeights,
 )
 
@@ -41,6 +45,15 @@ _ACTIVATIONS = {
 }
 
 
+def composed_gelu(x):
+    """GELU's tanh form as x * sigmoid(2 u), since (1 + tanh u) / 2 = sigmoid(2 u).
+
+    The converter fuses the form with tanh into a GELU operator, which NNAPI does not know.
+    """
+    factor = 2.0 * math.sqrt(2.0 / math.pi)
+    return x * tf.sigmoid(x * (x * x * (factor * 0.044715) + factor))
+
+
 class LoweredClassifier(tf.Module):
     """A classifier as a static graph from token ids to probabilities.
 
@@ -48,12 +61,23 @@ class LoweredClassifier(tf.Module):
         weights: ClassifierWeights. The trained weights.
         masked_score: float. What is added to the attention scores of padding. Defaults to
             `-1000.0`.
+        nnapi: bool. Whether to keep to what NNAPI maps: the word table read by GATHER, GELU
+            composed of products and a sigmoid. Defaults to `False`.
+
+    Attributes:
+        grids: dict from the bytes of a constant, as the converter stores it, to its grid and, of
+            a dense layer, its bias. Filled while `signature` traces.
 
     Raises:
         TinyBertError: If the activation has no lowering.
     """
 
-    def __init__(self, weights: ClassifierWeights, masked_score: float = MASKED_SCORE):
+    def __init__(
+        self,
+        weights: ClassifierWeights,
+        masked_score: float = MASKED_SCORE,
+        nnapi: bool = False,
+    ):
         super().__init__(name="tinybert")
         if weights.activation not in _ACTIVATIONS:
             raise TinyBertError(
@@ -62,7 +86,11 @@ class LoweredClassifier(tf.Module):
             )
         self._weights = weights
         self._activation = _ACTIVATIONS[weights.activation]
+        if nnapi and weights.activation != "relu":
+            self._activation = composed_gelu
         self._masked_score = masked_score
+        self._lookup = tf.gather if nnapi else _embedding_lookup
+        self.grids: dict[bytes, tuple[Grid, np.ndarray | None]] = {}
 
     def signature(self, sequence_length: int) -> tf.types.experimental.ConcreteFunction:
         """The graph for one length: three int32 `(1, S)` inputs, float32 `(1, N)` out.
@@ -81,41 +109,45 @@ class LoweredClassifier(tf.Module):
     def _probabilities(self, ids, mask, segment_ids) -> tf.Tensor:
         """Int32 `(1, S)` inputs to probabilities `(1, N)`."""
         weights = self._weights
-        hidden = self._embed(ids, segment_ids)
+        hidden = self._norm(
+            self._embed(ids, segment_ids), weights.embedding_norm, "embeddings/layer_norm"
+        )
         score_bias = self._score_bias(mask)
-        for block in weights.blocks[:-1]:
-            hidden = self._block(hidden, hidden, score_bias, block)
-        first = hidden[:, :, 0:1, :]
-        pooled = self._block(first, hidden, score_bias, weights.blocks[-1])
+        last = len(weights.blocks) - 1
+        for index, block in enumerate(weights.blocks):
+            queries = hidden[:, :, 0:1, :] if index == last else hidden
+            name = f"encoder_block_{index}"
+            hidden = self._block(queries, hidden, score_bias, block, name)
         if weights.reduction is not None:
-            pooled = _dense(pooled, weights.reduction)
-        pooled = tf.tanh(_dense(pooled, weights.pooler))
+            hidden = self._dense(hidden, weights.reduction, "reduction")
+        pooled = self._tanh(self._dense(hidden, weights.pooler, "pooler"))
         if weights.relu_head:
             pooled = tf.nn.relu(pooled)
-        logits = tf.reshape(_dense(pooled, weights.logits), (1, weights.num_classes))
+        logits = self._dense(pooled, weights.logits, "logits")
+        logits = tf.reshape(logits, (1, weights.num_classes))
         return tf.sigmoid(logits) if weights.multi_label else tf.nn.softmax(logits)
 
     def _embed(self, ids, segment_ids) -> tf.Tensor:
-        """Word + position + segment, normalized: `(1, 1, S, hidden_dim)`."""
+        """Word + position + segment: `(1, 1, S, hidden_dim)`."""
         weights = self._weights
         length, hidden_dim = ids.shape[1], weights.words.shape[1]
-        words = _embedding_lookup(tf.constant(weights.words), tf.reshape(ids, (length,)))
+        self._register(weights.words, weights.words_grid)
+        words = self._lookup(tf.constant(weights.words), tf.reshape(ids, (length,)))
         total = tf.reshape(words, (1, 1, length, hidden_dim))
         segment = tf.cast(tf.reshape(segment_ids, (1, 1, length, 1)), tf.float32)
         for index in range(1, len(weights.segments)):
             step = weights.segments[index] - weights.segments[0]
             chosen = segment if len(weights.segments) == 2 else _equals(segment, index)
-            total += chosen * _constant4(step)
+            total += chosen * constant4(step)
         # The first product keeps the lookup's result away from this constant.
-        total += _constant4(weights.positions[:length] + weights.segments[0])
-        return _layer_norm(total, weights.embedding_norm)
+        return total + constant4(weights.positions[:length] + weights.segments[0])
 
     def _score_bias(self, mask) -> tf.Tensor:
         """Mask of ones and zeros `(1, S)` to what padding adds to scores, `(1, 1, 1, S)`."""
         real = tf.cast(tf.reshape(mask, (1, 1, 1, mask.shape[1])), tf.float32)
         return real * -self._masked_score + self._masked_score
 
-    def _block(self, queries, hidden, score_bias, block: BlockWeights) -> tf.Tensor:
+    def _block(self, queries, hidden, score_bias, block: BlockWeights, name: str) -> tf.Tensor:
         """One Transformer block for the positions in `queries`, attending to all of `hidden`.
 
         Args:
@@ -123,24 +155,65 @@ class LoweredClassifier(tf.Module):
             hidden: tensor `(1, 1, S, hidden_dim)`. The block's input.
             score_bias: tensor `(1, 1, 1, S)`. What padding adds to the scores.
             block: BlockWeights.
+            name: string. The Keras layer.
 
         Returns:
             Tensor `(1, 1, Q, hidden_dim)`.
         """
-        attended = self._attention(queries, hidden, score_bias, block)
-        attended = _layer_norm(queries + attended, block.attention_norm)
-        inner = self._activation(_dense(attended, block.intermediate))
-        return _layer_norm(attended + _dense(inner, block.output), block.output_norm)
+        attended = self._attention(queries, hidden, score_bias, block, f"{name}/attention")
+        attended = self._round(queries + attended, f"{name}/attention_sum")
+        attended = self._norm(attended, block.attention_norm, f"{name}/attention_layer_norm")
+        path = f"{name}/feed_forward"
+        inner = self._activation(self._dense(attended, block.intermediate, f"{path}/intermediate"))
+        inner = self._round(inner, f"{path}/activated")
+        output = attended + self._dense(inner, block.output, f"{path}/output")
+        output = self._round(output, f"{name}/output_sum")
+        return self._norm(output, block.output_norm, f"{name}/output_layer_norm")
 
-    def _attention(self, queries, hidden, score_bias, block: BlockWeights) -> tf.Tensor:
+    def _attention(self, queries, hidden, score_bias, block: BlockWeights, name: str) -> tf.Tensor:
         heads = block.num_heads
-        query = _split_heads(_dense(queries, _scaled(block.query, heads)), heads, (0, 2, 1, 3))
-        key = _split_heads(_dense(hidden, block.key), heads, (0, 2, 3, 1))
-        value = _split_heads(_dense(hidden, block.value), heads, (0, 2, 1, 3))
-        probabilities = tf.nn.softmax(tf.matmul(query, key) + score_bias)
-        context = tf.transpose(tf.matmul(probabilities, value), (0, 2, 1, 3))
-        context = tf.reshape(context, (1, 1, queries.shape[2], -1))
-        return _dense(context, block.attention_output)
+        # Attention's 1/sqrt(head width) lies in the weights of the queries.
+        scale = 1.0 / math.sqrt(block.query.bias.shape[0] // heads)
+        query = self._dense(queries, block.query.times(scale), f"{name}/query", scale)
+        key = self._dense(hidden, block.key, f"{name}/key")
+        value = self._dense(hidden, block.value, f"{name}/value")
+        scores = tf.matmul(
+            _split_heads(query, heads, (0, 2, 1, 3)), _split_heads(key, heads, (0, 2, 3, 1))
+        )
+        probabilities = self._softmax(scores, score_bias, name)
+        context = tf.matmul(probabilities, _split_heads(value, heads, (0, 2, 1, 3)))
+        context = self._round(context, f"{name}/context")
+        context = tf.reshape(tf.transpose(context, (0, 2, 1, 3)), (1, 1, queries.shape[2], -1))
+        return self._dense(context, block.attention_output, f"{name}/output")
+
+    def _softmax(self, scores, score_bias, name: str) -> tf.Tensor:
+        return tf.nn.softmax(scores + score_bias)
+
+    def _tanh(self, x) -> tf.Tensor:
+        return tf.tanh(x)
+
+    def _dense(self, x, weights: DenseWeights, name: str, scale: float = 1.0) -> tf.Tensor:
+        """A fully-connected layer; `scale` is what its output was multiplied by."""
+        self._register(weights.kernel.T, weights.grid, weights.bias)
+        y = tf.matmul(x, tf.constant(weights.kernel)) + tf.constant(weights.bias)
+        return self._round(y, f"{name}/output_range", scale)
+
+    def _norm(self, x, weights: NormWeights, name: str) -> tf.Tensor:
+        mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean), axis=-1, keepdims=True)
+        normalized = (x - mean) * tf.math.rsqrt(variance + weights.epsilon)
+        return normalized * constant4(weights.gamma) + constant4(weights.beta)
+
+    def _round(self, x, quantizer: str, scale: float = 1.0) -> tf.Tensor:
+        """Where an int8 tensor stands under `static_int8`."""
+        return x
+
+    def _register(
+        self, stored: np.ndarray, grid: Grid | None, bias: np.ndarray | None = None
+    ) -> None:
+        """Remembers which integers a constant of the converted file stands for."""
+        if grid is not None:
+            self.grids[np.ascontiguousarray(stored, "float32").tobytes()] = grid, bias
 
 
 @tf.function(experimental_implements="embedding_matmul", autograph=False)
@@ -149,30 +222,13 @@ def _embedding_lookup(table, ids):
     return tf.gather(table, ids)
 
 
-def _dense(x, weights: DenseWeights) -> tf.Tensor:
-    return tf.matmul(x, tf.constant(weights.kernel)) + tf.constant(weights.bias)
-
-
-def _scaled(query: DenseWeights, heads: int) -> DenseWeights:
-    """The query layer with attention's 1/sqrt(head width) inside."""
-    scale = np.float32(1.0 / math.sqrt(query.bias.shape[0] // heads))
-    return DenseWeights(query.kernel * scale, query.bias * scale)
-
-
 def _split_heads(x, heads: int, order: tuple[int, ...]) -> tf.Tensor:
     """`(1, 1, L, width)` to `(1, L, heads, width / heads)`, transposed by `order`."""
     length, width = x.shape[2], x.shape[3]
     return tf.transpose(tf.reshape(x, (1, length, heads, width // heads)), order)
 
 
-def _layer_norm(x, weights: NormWeights) -> tf.Tensor:
-    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
-    variance = tf.reduce_mean(tf.math.squared_difference(x, mean), axis=-1, keepdims=True)
-    normalized = (x - mean) * tf.math.rsqrt(variance + weights.epsilon)
-    return normalized * _constant4(weights.gamma) + _constant4(weights.beta)
-
-
-def _constant4(value: np.ndarray) -> tf.Tensor:
+def constant4(value: np.ndarray) -> tf.Tensor:
     """A vector or matrix as a rank-4 constant `(1, 1, rows, columns)`."""
     return tf.constant(value.reshape((1, 1, -1, value.shape[-1])))
 

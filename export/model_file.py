@@ -71,7 +71,7 @@ class ModelFile:
 
     @property
     def quantization(self) -> str:
-        """`"float32"` or `"dynamic_int8"`; by the constants' types in files of other origin."""
+        """The scheme or `"float32"`; by the constants' types in files of other origin."""
         stored = self.settings.get("quantization")
         if stored is not None:
             return stored

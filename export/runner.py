@@ -18,8 +18,11 @@ _INPUTS = ("ids", "mask", "segment_ids")
 class TFLiteClassifier:
     """A `.tflite` text classifier: strings in, probabilities out, no TensorFlow.
 
+    Of a file with signatures for several lengths, the shortest that a text fits into runs it.
+
     Args:
-        path: path. A file with three int32 `(1, S)` inputs and a float32 `(1, N)` output.
+        path: path. A file with three int32 `(1, S)` inputs and a float32 `(1, N)` output, or
+            several graphs of this kind, one a signature.
         num_threads: int. Threads of the interpreter. Defaults to `None`: one.
         tokenizer: WordPiece. Defaults to `None`: the one packed into the file.
 
@@ -43,14 +46,20 @@ class TFLiteClassifier:
         self.size_bytes = file.size_bytes
         self.metadata = file.metadata
         self.quantization = file.quantization
-        self.sequence_length, self.num_classes = _shapes(file)
+        self.sequence_lengths, self.num_classes = _shapes(file)
         self.multi_label = bool(file.settings.get("multi_label", False))
         self.labels = _labels(file, self.num_classes)
         self._tokenizer = tokenizer or _tokenizer(file)
         self._order = _input_order(file)
         self._interpreter = _interpreter(file, num_threads)
+        self._signatures = _signatures(file) if len(self.sequence_lengths) > 1 else {}
         self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
         self._output_index = self._interpreter.get_output_details()[0]["index"]
+
+    @property
+    def sequence_length(self) -> int:
+        """The longest input in tokens."""
+        return self.sequence_lengths[-1]
 
     @property
     def tokenizer(self) -> WordPiece:
@@ -115,18 +124,30 @@ class TFLiteClassifier:
             raise TinyBertError(
                 f"Expected at most {self.sequence_length} token ids. Received: {length}"
             )
-        rows = {name: np.zeros((1, self.sequence_length), "int32") for name in _INPUTS}
+        columns = next(size for size in self.sequence_lengths if size >= length)
+        rows = {name: np.zeros((1, columns), "int32") for name in _INPUTS}
         rows["ids"][0, :length] = token_ids
         rows["mask"][0, :length] = 1
         if segment_ids is not None:
             rows["segment_ids"][0, :length] = segment_ids
+        if self._signatures:
+            return self._run_signature(self._signatures[columns], rows)
         for name, index in zip(self._order, self._input_indices, strict=True):
             self._interpreter.set_tensor(index, rows[name])
         self.invoke()
         return self._interpreter.get_tensor(self._output_index)[0]
 
+    def _run_signature(self, key: str, rows: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            outputs = self._interpreter.get_signature_runner(key)(**rows)
+        except RuntimeError as error:
+            raise TinyBertError(
+                f"Expected inputs that the file can run on. Received: {error}"
+            ) from error
+        return next(iter(outputs.values()))[0]
+
     def invoke(self) -> None:
-        """Runs the interpreter on the inputs that were set last.
+        """Runs the first graph on the inputs that were set last.
 
         Raises:
             TinyBertError: If the runtime refuses the inputs.
@@ -139,12 +160,30 @@ class TFLiteClassifier:
             ) from error
 
 
-def _shapes(file: ModelFile) -> tuple[int, int]:
-    """Checks inputs and output; returns the sequence length and the number of classes."""
-    inputs, outputs = file.inputs, file.outputs
+def _shapes(file: ModelFile) -> tuple[tuple[int, ...], int]:
+    """Checks inputs and outputs; returns the sequence lengths and the number of classes."""
+    found = [_shape(file, graph) for graph in file.model.subgraphs]
+    lengths = tuple(sorted(length for length, _ in found))
+    classes = {count for _, count in found}
+    if len(set(lengths)) < len(lengths) or len(classes) > 1:
+        raise TinyBertError(
+            "Expected graphs of different lengths with the same classes. "
+            f"Received: {str(file.path)!r} with (length, classes) of {found}"
+        )
+    if len(lengths) > 1 and sorted(_signatures(file)) != list(lengths):
+        raise TinyBertError(
+            "Expected a signature for each graph, with inputs ids, mask and segment_ids. "
+            f"Received: {str(file.path)!r} with signatures {list(_signatures(file).values())}"
+        )
+    return lengths, classes.pop()
+
+
+def _shape(file: ModelFile, graph) -> tuple[int, int]:
+    """Length and number of classes of one graph."""
+    inputs = [graph.tensors[index] for index in graph.inputs]
+    outputs = [graph.tensors[index] for index in graph.outputs]
     fits = (
-        len(file.model.subgraphs) == 1
-        and len(inputs) == 3
+        len(inputs) == 3
         and len(outputs) == 1
         and all(_is_row(tensor, schema.TensorType.INT32) for tensor in inputs)
         and len({int(tensor.shape[1]) for tensor in inputs}) == 1
@@ -156,10 +195,22 @@ def _shapes(file: ModelFile) -> tuple[int, int]:
             for tensor in inputs + outputs
         )
         raise TinyBertError(
-            "Expected a text classifier: one graph, three int32 inputs (1, S) and a float32 "
-            f"output (1, N). Received: {str(file.path)!r} with {received}"
+            "Expected a text classifier: three int32 inputs (1, S) and a float32 output (1, N). "
+            f"Received: {str(file.path)!r} with {received}"
         )
     return int(inputs[0].shape[1]), int(outputs[0].shape[1])
+
+
+def _signatures(file: ModelFile) -> dict[int, str]:
+    """Signature keys by length, of signatures with our input names."""
+    return {
+        int(file.model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].shape[1]): (
+            signature.signatureKey.decode()
+        )
+        for signature in file.model.signatureDefs or []
+        for entry in signature.inputs
+        if {item.name.decode() for item in signature.inputs} == set(_INPUTS)
+    }
 
 
 def _is_row(tensor, kind: int) -> bool:

@@ -1,18 +1,55 @@
-"""What a classifier knows, as plain float32 arrays: the input of the lowering."""
+"""What a classifier knows, as plain arrays: the input of the lowering."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.layers.quantized.activation_quantizer import ActivationQuantizer
+from tinybert_tf.layers.quantized.quantized_dense import QuantizedDense
+from tinybert_tf.layers.quantized.quantized_embedding import QuantizedEmbedding
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The integers that a quantized matrix is stored as.
+
+    Args:
+        integers: int8 array, `(rows, columns)`.
+        scales: float32 array: one a row, one a column, or one.
+        axis: int. The axis of `integers` that the scales count.
+        bits: int. 8 or 4.
+    """
+
+    integers: np.ndarray
+    scales: np.ndarray
+    axis: int
+    bits: int
+
+    def values(self) -> np.ndarray:
+        """The float32 matrix that the integers stand for."""
+        shape = [1, 1]
+        if self.scales.size > 1:
+            shape[self.axis] = self.scales.size
+        return self.integers.astype("float32") * self.scales.reshape(shape)
 
 
 @dataclass(frozen=True)
 class DenseWeights:
-    """A fully-connected layer: `kernel` `(inputs, outputs)` and `bias` `(outputs,)`."""
+    """A fully-connected layer: `kernel` `(inputs, outputs)`, `bias` `(outputs,)`, kernel's grid."""
 
     kernel: np.ndarray
     bias: np.ndarray
+    grid: Grid | None = None
+
+    def times(self, factor: float) -> "DenseWeights":
+        """The layer with its output multiplied by a number, on the same integers."""
+        factor = np.float32(factor)
+        if self.grid is None:
+            return DenseWeights(self.kernel * factor, self.bias * factor)
+        old = self.grid
+        grid = Grid(old.integers, old.scales * factor, old.axis, old.bits)
+        return DenseWeights(grid.values(), self.bias * factor, grid)
 
 
 @dataclass(frozen=True)
@@ -43,6 +80,8 @@ class BlockWeights:
 class ClassifierWeights:
     """A text classifier's weights and the few settings that decide its graph.
 
+    Matrices with a grid hold the float32 values of its integers.
+
     Args:
         words: array `(vocabulary_size, hidden_dim)`. The word table.
         positions: array `(max_sequence_length, hidden_dim)`. Learned or sinusoidal.
@@ -56,6 +95,10 @@ class ClassifierWeights:
         relu_head: bool. Whether the head reads relu of the pooled vector (TinyBERT's released
             code) instead of the pooled vector itself.
         multi_label: bool. Whether probabilities are sigmoids instead of a softmax.
+        scheme: string. The quantization scheme the grids belong to; `None` without any.
+        words_grid: Grid. The word table's integers. Defaults to `None`.
+        segments_grid: Grid. The segment table's. Defaults to `None`.
+        ranges: dict. Of int8 activations: path of the quantizer to lower and upper end.
     """
 
     words: np.ndarray
@@ -69,6 +112,10 @@ class ClassifierWeights:
     activation: str
     relu_head: bool
     multi_label: bool
+    scheme: str | None = None
+    words_grid: Grid | None = None
+    segments_grid: Grid | None = None
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def max_sequence_length(self) -> int:
@@ -85,18 +132,21 @@ def read_weights(classifier) -> ClassifierWeights:
     """Copies a classifier's weights out of Keras, cast to float32.
 
     Args:
-        classifier: TinyBertTextClassifier. Any floating-point policy.
+        classifier: TinyBertTextClassifier. Any floating-point policy; quantization-aware or not.
 
     Raises:
-        TinyBertError: If a weight holds NaN or infinity (all such weights are named).
+        TinyBertError: If a weight holds NaN or infinity (all such weights are named), or the
+            range of an int8 activation was never set.
     """
-    _check_finite(classifier)
+    check_finite(classifier)
     backbone = classifier.backbone
     embeddings = backbone.embeddings
+    words, words_grid = _table(embeddings.token_embedding)
+    segments, segments_grid = _table(embeddings.segment_embedding)
     return ClassifierWeights(
-        words=_array(embeddings.token_embedding.embeddings),
+        words=words,
         positions=embeddings.position_embedding.table.astype("float32"),
-        segments=_array(embeddings.segment_embedding.embeddings),
+        segments=segments,
         embedding_norm=_norm(embeddings.layer_norm),
         blocks=tuple(_block(block) for block in backbone.encoder_blocks),
         reduction=None if backbone.reduction is None else _dense(backbone.reduction),
@@ -105,6 +155,14 @@ def read_weights(classifier) -> ClassifierWeights:
         activation=backbone.activation,
         relu_head=classifier.head == "tinybert",
         multi_label=classifier.multi_label,
+        scheme=backbone.quantization,
+        words_grid=words_grid,
+        segments_grid=segments_grid,
+        ranges={
+            layer.path: layer.bounds()
+            for layer in classifier._flatten_layers()
+            if isinstance(layer, ActivationQuantizer)
+        },
     )
 
 
@@ -112,8 +170,20 @@ def _array(variable) -> np.ndarray:
     return variable.value.numpy().astype("float32")
 
 
+def _table(layer) -> tuple[np.ndarray, Grid | None]:
+    """A lookup table's values, and its grid when it is quantized."""
+    if not isinstance(layer, QuantizedEmbedding):
+        return _array(layer.embeddings), None
+    grid = Grid(*layer.table_grid(), axis=0, bits=layer.bits)
+    return grid.values(), grid
+
+
 def _dense(layer) -> DenseWeights:
-    return DenseWeights(_array(layer.kernel), _array(layer.bias))
+    bias = _array(layer.bias)
+    if not isinstance(layer, QuantizedDense):
+        return DenseWeights(_array(layer.kernel), bias)
+    grid = Grid(*layer.kernel_grid(), axis=1, bits=layer.bits)
+    return DenseWeights(grid.values(), bias, grid)
 
 
 def _norm(layer) -> NormWeights:
@@ -135,7 +205,8 @@ def _block(block) -> BlockWeights:
     )
 
 
-def _check_finite(classifier) -> None:
+def check_finite(classifier) -> None:
+    """Refuses weights of NaN or infinity."""
     bad = [
         variable.path
         for variable in classifier.weights

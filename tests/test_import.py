@@ -13,11 +13,11 @@ ROOT = Path(tinybert_tf.__file__).parents[1]
 # A package may import those of a lower rank at its top; deferred imports break no cycle's rule.
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(("atomic", "config", "quiet"), 1),
+    **dict.fromkeys(("atomic", "config", "quantization", "quiet"), 1),
     **dict.fromkeys(("runs", "text", "evaluate", "layers"), 2),
     "checkpoints": 3,
     "models": 4,
-    "training": 5,
+    **dict.fromkeys(("training", "compress"), 5),
     "distillation": 6,
     "export": 7,
     "cli": 8,

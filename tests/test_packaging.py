@@ -57,7 +57,8 @@ def test_wheel_holds_code_and_data_and_nothing_else(wheel):
         if path.suffix in (".py", ".json", ".tsv", ".txt", ".csv", ".typed")
     } | {
         f"tinybert_tf/export/{path.relative_to(ROOT / 'export').as_posix()}"
-        for path in (ROOT / "export").rglob("*.py")
+        for path in (ROOT / "export").rglob("*")
+        if path.suffix in (".py", ".json")
     }
     assert {name for name in names if not name.startswith(info)} == sources
     assert {"tinybert_tf/py.typed", "tinybert_tf/text/intents/test.tsv"} <= sources

@@ -49,9 +49,18 @@ def _redirected(target: IO) -> Iterator[None]:
     finally:
         target.flush()
         logging.disable(log_level)
+        _release_handlers(target)
         if terminal is not None:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _release_handlers(target: IO) -> None:
+    """Points log handlers that were made meanwhile, such as TensorFlow's, to standard error."""
+    for reference in logging._handlerList:
+        handler = reference()
+        if isinstance(handler, logging.StreamHandler) and handler.stream is target:
+            handler.setStream(sys.stderr)
 
 
 def start_tensorflow() -> None:

@@ -87,7 +87,9 @@ def _both(classifier, path):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_float_file_equals_keras(name, tmp_path):
     classifier = _variant(name)
-    own, reference = _both(classifier, to_tflite(classifier, tmp_path / "m.tflite").path)
+    own, reference = _both(
+        classifier, to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
+    )
     assert np.ptp(reference, axis=0).max() > 0.05  # inputs matter, or equality proves nothing
     np.testing.assert_allclose(own, reference, atol=1e-5)
 
@@ -95,7 +97,7 @@ def test_float_file_equals_keras(name, tmp_path):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_int8_file_is_close_to_keras(name, tmp_path):
     classifier = _variant(name)
-    result = to_tflite(classifier, tmp_path / "m.tflite", quantization="dynamic_int8")
+    result = to_tflite(classifier, tmp_path / "m.tflite", target="universal")
     own, reference = _both(classifier, result.path)
     difference = np.abs(own - reference).max()
     assert 1e-6 < difference < 0.06
@@ -106,15 +108,15 @@ def test_low_precision_policies_export_their_weights_as_float32(policy, tmp_path
     low = build_classifier(dtype=policy)
     full = build_classifier(dtype="float32")
     full.set_weights([weight.astype("float32") for weight in low.get_weights()])
-    own, reference = _both(full, to_tflite(low, tmp_path / "m.tflite").path)
+    own, reference = _both(full, to_tflite(low, tmp_path / "m.tflite", target="float32").path)
     np.testing.assert_allclose(own, reference, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["default", "tinybert_head", "three_segments", "multi_label"])
-@pytest.mark.parametrize("quantization", ["float32", "dynamic_int8"])
-def test_only_operators_that_delegates_run(name, quantization, tmp_path):
+@pytest.mark.parametrize("target", ["float32", "universal"])
+def test_only_operators_that_delegates_run(name, target, tmp_path):
     classifier = _variant(name)
-    path = to_tflite(classifier, tmp_path / "m.tflite", quantization=quantization).path
+    path = to_tflite(classifier, tmp_path / "m.tflite", target=target).path
     operators = read_model_file(path).operators()
     assert set(operators) <= ALLOWED_OPERATORS
     assert operators["EMBEDDING_LOOKUP"] == 1
@@ -198,7 +200,9 @@ def test_large_attention_scores_keep_padding_masked(tmp_path):
     for block in classifier.backbone.encoder_blocks:
         for layer in (block.attention.query_dense, block.attention.key_dense):
             layer.kernel.assign(layer.kernel.value * 4.0)  # scores of some hundreds
-    own, reference = _both(classifier, to_tflite(classifier, tmp_path / "m.tflite").path)
+    own, reference = _both(
+        classifier, to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
+    )
     np.testing.assert_allclose(own, reference, atol=1e-4)
 
 

@@ -46,7 +46,7 @@ def test_no_texts_give_no_rows(float_file):
 
 def test_multi_label_gives_lists(tmp_path):
     classifier = build_classifier(multi_label=True)
-    runner = TFLiteClassifier(to_tflite(classifier, tmp_path / "m.tflite").path)
+    runner = TFLiteClassifier(to_tflite(classifier, tmp_path / "m.tflite", target="float32").path)
     assert runner.multi_label
     assert runner.classify(TEXTS) == classifier.classify(TEXTS)
     np.testing.assert_allclose(
@@ -59,7 +59,7 @@ def test_cased_tokenizer_stays_cased(tmp_path):
     classifier.preprocessor.tokenizer = type(classifier.preprocessor.tokenizer)(
         classifier.wordpiece.vocabulary, lowercase=False
     )
-    runner = TFLiteClassifier(to_tflite(classifier, tmp_path / "m.tflite").path)
+    runner = TFLiteClassifier(to_tflite(classifier, tmp_path / "m.tflite", target="float32").path)
     assert not runner.tokenizer.lowercase
     np.testing.assert_allclose(
         runner.predict_proba(["ABC abc"]), classifier.predict_proba(["ABC abc"]), atol=1e-5

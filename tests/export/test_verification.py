@@ -46,13 +46,13 @@ def test_other_weights_are_found_out(float_file):
 
 def test_difference_is_measured_at_the_length_of_the_file(classifier, tmp_path):
     """Texts beyond the file's length are cut for Keras too."""
-    path = to_tflite(classifier, tmp_path / "m.tflite", sequence_length=8).path
+    path = to_tflite(classifier, tmp_path / "m.tflite", sequence_length=8, target="float32").path
     assert verify(path, TEXTS, LABELS, classifier).max_probability_difference <= 1e-5
 
 
 def test_pairs_and_multi_label(tmp_path):
     classifier = build_classifier(multi_label=True)
-    path = to_tflite(classifier, tmp_path / "m.tflite").path
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
     labels = [["first"], [], ["second", "third"], ["third"], ["first", "second", "third"], []]
     found = verify(path, (TEXTS, TEXTS[::-1]), labels, classifier)
     assert found.max_probability_difference <= 1e-5
@@ -61,7 +61,7 @@ def test_pairs_and_multi_label(tmp_path):
 
 def test_low_precision_keras_is_measured_and_not_judged(tmp_path):
     classifier = build_classifier(dtype="mixed_float16")
-    path = to_tflite(classifier, tmp_path / "m.tflite").path
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
     assert 1e-5 < verify(path, TEXTS, LABELS, classifier).max_probability_difference < 0.05
 
 

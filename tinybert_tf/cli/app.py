@@ -6,13 +6,17 @@ from typing import Annotated
 import typer
 
 from tinybert_tf import __version__
+from tinybert_tf.cli.benchmark import benchmark
 from tinybert_tf.cli.demo import demo
 from tinybert_tf.cli.distill import distill
 from tinybert_tf.cli.evaluate import evaluate
 from tinybert_tf.cli.export import export
 from tinybert_tf.cli.finetune import finetune
 from tinybert_tf.cli.info import info
+from tinybert_tf.cli.inspect import inspect
 from tinybert_tf.cli.predict import predict
+from tinybert_tf.cli.prune import prune_vocabulary
+from tinybert_tf.cli.quantize import quantize
 from tinybert_tf.cli.verify import verify
 
 app = typer.Typer(
@@ -29,9 +33,13 @@ app = typer.Typer(
 for _command, _group in (
     (finetune, "Train"),
     (distill, "Train"),
+    (quantize, "Train"),
     (evaluate, "Judge"),
+    (prune_vocabulary, "Ship"),
     (export, "Ship"),
     (verify, "Ship"),
+    (inspect, "Ship"),
+    (benchmark, "Ship"),
     (predict, "Use"),
     (info, "Use"),
     (demo, "Use"),
@@ -56,12 +64,13 @@ def tinybert_tf(
 ) -> None:
     """Distil a BERT into a TinyBERT and ship it as a verified [bold].tflite[/bold] file.
 
-    A text classifier in four steps:
+    A text classifier in five steps:
 
         tinybert-tf finetune train.csv --teacher bert-base-uncased --out runs/teacher
         tinybert-tf distill  train.csv --teacher runs/teacher --out runs/student
-        tinybert-tf export   runs/student --out model.tflite
-        tinybert-tf verify   model.tflite dev.csv --against runs/student
+        tinybert-tf quantize train.csv --teacher runs/teacher --student runs/student --out runs/int8
+        tinybert-tf export   runs/int8 --out model.tflite
+        tinybert-tf verify   model.tflite dev.csv --against runs/int8
     """
 
 

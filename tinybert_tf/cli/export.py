@@ -12,29 +12,43 @@ from tinybert_tf.cli.errors import guarded
 from tinybert_tf.errors import TinyBertError
 
 
-class Format(str, Enum):
-    """Number formats of `export.to_tflite`."""
+class Target(str, Enum):
+    """Export profiles; see `tinybert_tf.export.targets`."""
 
+    universal = "universal"
+    small = "small"
+    nnapi = "nnapi"
+    npu_int8 = "npu_int8"
     float32 = "float32"
-    dynamic_int8 = "dynamic_int8"
 
 
-FormatOption = Annotated[
-    Format,
+TargetOption = Annotated[
+    Target | None,
     typer.Option(
-        "--format",
-        help="dynamic_int8: a quarter of the size and faster; float32: exact to 1e-4.",
+        "--target",
+        help="What the file is for: universal (int8, CPU and GPU), small (int4 word table), nnapi "
+        "(old phones' drivers), npu_int8 (int8 throughout) or float32.",
+        show_default="as the run was quantized for, else universal",
+    ),
+]
+Texts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--texts",
+        help="Training texts: they calibrate npu_int8 and choose the vocabulary of small, where "
+        "the run was not quantized for them. Repeatable.",
+        show_default=False,
     ),
 ]
 OutFile = Annotated[
     Path, typer.Option("--out", help="The .tflite file to write.", show_default=False)
 ]
 Length = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--max-length",
-        help="Tokens of the fixed input; shorter is faster.",
-        min=3,
+        help="Tokens of the fixed input; shorter is faster. Several, such as 16,32,64, become "
+        "signatures of one file (not for MediaPipe, which wants one).",
         show_default="as trained",
     ),
 ]
@@ -50,39 +64,72 @@ Metadata = Annotated[
 def export(
     run: options.RunOrModel,
     out_file: OutFile,
-    format: FormatOption = Format.dynamic_int8,
+    target: TargetOption = None,
     max_length: Length = None,
+    texts: Texts = None,
     metadata: Metadata = True,
     debug: options.Debug = False,
 ) -> None:
     """Write a classifier as a .tflite file for phones and browsers.
 
+    A run of 'quantize' keeps the integers that it was trained with; any other
+    model is quantized here, without training.
+
     Examples:
 
-        tinybert-tf export runs/student --out model.tflite
-        tinybert-tf export runs/student --format float32 --max-length 64 --out model.tflite
+        tinybert-tf export runs/int8 --out model.tflite
+        tinybert-tf export runs/student --target float32 --max-length 64 --out model.tflite
+        tinybert-tf export runs/student --target npu_int8 --texts train.csv --out npu.tflite
     """
     from tinybert_tf.cli.models import is_tflite, load_classifier
 
     if not is_tflite(out_file):
         raise TinyBertError(f"Expected a file ending in .tflite. Received: {str(out_file)!r}")
+    lengths = None if max_length is None else _lengths(max_length)
     with working("loading the model"):
+        from tinybert_tf.text.corpus import corpus_texts
+
+        corpus = None if texts is None else corpus_texts(texts)
         classifier = load_classifier(run)
         from tinybert_tf import export as exporting
-    with working("converting"):
+    name = target.value if target is not None else _target_of(classifier)
+    with working(f"converting for target {name}"):
         result = exporting.to_tflite(
             classifier,
             out_file,
-            sequence_length=max_length,
-            quantization=format.value,
+            target=name,
+            sequence_length=lengths,
+            texts=corpus,
             metadata=metadata,
         )
+    trained = classifier.backbone.quantization is not None
     rows = {
         "file": result.path,
+        "target": result.target,
         "size": file_size(result.size_bytes),
-        "format": result.quantization,
-        "input": f"{result.sequence_length} tokens",
+        "numbers": f"{result.quantization}{', as trained' if trained else ''}",
+        "input": f"{', '.join(map(str, result.sequence_lengths))} tokens",
         "classes": classifier.num_classes,
     }
     out.print(pairs_table("exported", rows))
+    if not trained and result.quantization != "float32":
+        hint(f"tinybert-tf quantize --target {name} trains for these numbers")
     hint(f"next: tinybert-tf verify {out_file} dev.csv --against {run}")
+
+
+def _target_of(classifier) -> str:
+    """The target that a classifier was quantized for; universal when it was not."""
+    from tinybert_tf.export.targets import TARGETS
+
+    scheme = classifier.backbone.quantization or "dynamic_int8"
+    return next((t.name for t in TARGETS.values() if t.scheme == scheme), "universal")
+
+
+def _lengths(value: str) -> list[int]:
+    try:
+        return [int(part) for part in value.split(",")]
+    except ValueError as error:
+        raise TinyBertError(
+            "Expected --max-length to be a number, or several separated by commas. "
+            f"Received: {value!r}"
+        ) from error

@@ -36,11 +36,12 @@ def show_finished(run: Run) -> None:
 def show_results(run: Run) -> None:
     """Prints the closing table of a run."""
     metrics = run.metrics()
-    dev, teacher = (metrics.get(name) or {} for name in ("dev", "teacher_dev"))
+    dev, teacher, plain = (metrics.get(name) or {} for name in ("dev", "teacher_dev", "float_dev"))
     pairs = {
         "classes": len(metrics["labels"]),
         "parameters": f"{metrics['parameters']:,}",
         "teacher's dev accuracy": percent(teacher.get("accuracy")),
+        "float student's dev accuracy": percent(plain.get("accuracy")),
         "dev accuracy": percent(dev.get("accuracy")),
         "dev macro F1": percent(dev.get("macro_f1")),
         "training time": duration(metrics["seconds"]),

@@ -26,6 +26,15 @@ MinAccuracy = Annotated[
         help="Fail below this accuracy, from 0 to 1.", min=0.0, max=1.0, show_default=False
     ),
 ]
+Gpu = Annotated[
+    bool,
+    typer.Option(
+        "--gpu/--no-gpu",
+        help="Also run the first texts on LiteRT's GPU accelerator and compare with the CPU.",
+    ),
+]
+# A software Vulkan device takes seconds a text.
+_GPU_TEXTS = 8
 
 
 @guarded
@@ -35,6 +44,7 @@ def verify(
     against: Against = None,
     min_accuracy: MinAccuracy = None,
     threads: Threads = 2,
+    gpu: Gpu = False,
     text_column: options.TextColumn = None,
     pair_column: options.PairColumn = None,
     label_column: options.LabelColumn = None,
@@ -42,12 +52,14 @@ def verify(
 ) -> None:
     """Run an exported file on labelled texts and compare it with its Keras model.
 
-    A float32 file must agree with Keras to 1e-4 in every probability.
+    A float32 file must agree with Keras to 1e-4 in every probability. With --gpu, every operator
+    must be accelerated too, and the GPU must agree with the CPU (1e-4; quantized files 1e-2).
 
     Examples:
 
         tinybert-tf verify model.tflite dev.csv --against runs/student
         tinybert-tf verify model.tflite dev.csv --min-accuracy 0.9
+        tinybert-tf verify model.tflite dev.csv --gpu
     """
     with working("loading"):
         from tinybert_tf.cli.models import load_classifier, load_file, start
@@ -63,6 +75,7 @@ def verify(
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
     examples = read_examples(data, multi_label=runner.multi_label, **columns)
     check_known(examples, runner.labels)
+    gpu_check = _check_gpu(file, inputs(examples)) if gpu else None
     found = export.verify(
         file, inputs(examples), examples.labels, classifier=classifier, num_threads=threads
     )
@@ -76,14 +89,28 @@ def verify(
         "Keras' accuracy": None if keras_report is None else percent(keras_report.accuracy),
         "same answer as Keras": percent(found.agreement),
         "largest probability difference": None if difference is None else f"{difference:.2g}",
+        "GPU accelerator": None if gpu_check is None else gpu_check.summary(),
         "size": f"{file_size(found.size_bytes)}, {found.quantization}",
         "latency": f"{latency.median_ms:.2f} ms a text, {threads} threads, on this machine",
     }
     out.print(pairs_table(str(file), rows))
     if classifier is None:
         hint("--against RUN compares every probability with the Keras model")
+    if gpu_check is not None:
+        gpu_check.require()
     if min_accuracy is not None and found.accuracy < min_accuracy:
         raise TinyBertError(
             f"Expected an accuracy of at least {min_accuracy:g}. "
             f"Received: {found.accuracy:.4f} of {str(file)!r} on {data!r}"
         )
+
+
+def _check_gpu(file: Path, texts):
+    from tinybert_tf.export.accelerator import check_gpu
+
+    if isinstance(texts, tuple):
+        texts = tuple(part[:_GPU_TEXTS] for part in texts)
+    else:
+        texts = texts[:_GPU_TEXTS]
+    with working("running on the GPU accelerator"):
+        return check_gpu(file, texts)

@@ -4,6 +4,7 @@ import keras
 
 from tinybert_tf.layers.initializers import bert_initializer
 from tinybert_tf.layers.position_table import PositionTable
+from tinybert_tf.layers.quantized.quantized_embedding import QuantizedEmbedding
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
@@ -21,7 +22,10 @@ class BertEmbeddings(keras.layers.Layer):
         position_encoding: string. `"learned"` or `"sinusoidal"`. Defaults to `"learned"`.
         dropout: float. Dropout rate of the sum. Defaults to `0.1`.
         layer_norm_epsilon: float. Defaults to `1e-12`, BERT's value.
+        quantization: string. Scheme that is trained for; see `SCHEMES`. Defaults to `None`.
     """
+
+    layer_norm_cls = keras.layers.LayerNormalization
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class BertEmbeddings(keras.layers.Layer):
         position_encoding: str = "learned",
         dropout: float = 0.1,
         layer_norm_epsilon: float = 1e-12,
+        quantization: str | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -43,15 +48,10 @@ class BertEmbeddings(keras.layers.Layer):
         self.position_encoding = position_encoding
         self.dropout_rate = dropout
         self.layer_norm_epsilon = layer_norm_epsilon
+        self.quantization = quantization
 
         # === Layers ===
-        self.token_embedding = keras.layers.Embedding(
-            vocabulary_size,
-            hidden_dim,
-            embeddings_initializer=bert_initializer(),
-            dtype=self.dtype_policy,
-            name="token_embedding",
-        )
+        self.token_embedding = self._table(vocabulary_size, "token_embedding", quantization)
         self.position_embedding = PositionTable(
             max_sequence_length,
             hidden_dim,
@@ -59,17 +59,28 @@ class BertEmbeddings(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="position_embedding",
         )
-        self.segment_embedding = keras.layers.Embedding(
-            num_segments,
-            hidden_dim,
-            embeddings_initializer=bert_initializer(),
-            dtype=self.dtype_policy,
-            name="segment_embedding",
+        self.segment_embedding = self._table(
+            num_segments, "segment_embedding", self._segment_quantization
         )
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = self.layer_norm_cls(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
         )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def _table(self, rows: int, name: str, quantization: str | None) -> keras.layers.Embedding:
+        settings = {
+            "embeddings_initializer": bert_initializer(),
+            "dtype": self.dtype_policy,
+            "name": name,
+        }
+        if quantization is None:
+            return keras.layers.Embedding(rows, self.hidden_dim, **settings)
+        return QuantizedEmbedding(rows, self.hidden_dim, quantization, **settings)
+
+    @property
+    def _segment_quantization(self) -> str | None:
+        """Two rows: they stay float32 where activations do."""
+        return None
 
     def build(self, token_ids_shape, segment_ids_shape=None):
         self.token_embedding.build(token_ids_shape)
@@ -82,9 +93,12 @@ class BertEmbeddings(keras.layers.Layer):
 
     def call(self, token_ids, segment_ids, training=None):
         """Maps two int tensors `(batch, length)` to `(batch, length, hidden_dim)`."""
-        hidden = self.token_embedding(token_ids)
-        hidden = hidden + self.position_embedding(hidden) + self.segment_embedding(segment_ids)
+        hidden = self._sum(token_ids, segment_ids, training)
         return self.dropout(self.layer_norm(hidden), training=training)
+
+    def _sum(self, token_ids, segment_ids, training):
+        hidden = self.token_embedding(token_ids)
+        return hidden + self.position_embedding(hidden) + self.segment_embedding(segment_ids)
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         return (*token_ids_shape, self.hidden_dim)
@@ -100,6 +114,7 @@ class BertEmbeddings(keras.layers.Layer):
                 "position_encoding": self.position_encoding,
                 "dropout": self.dropout_rate,
                 "layer_norm_epsilon": self.layer_norm_epsilon,
+                "quantization": self.quantization,
             }
         )
         return config

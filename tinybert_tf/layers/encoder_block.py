@@ -19,7 +19,12 @@ class EncoderBlock(keras.layers.Layer):
         dropout: float. Dropout rate of both residual branches. Defaults to `0.1`.
         attention_dropout: float. Dropout rate of the probabilities. Defaults to `0.1`.
         layer_norm_epsilon: float. Defaults to `1e-12`.
+        quantization: string. Scheme that is trained for; see `SCHEMES`. Defaults to `None`.
     """
+
+    attention_cls = MultiHeadSelfAttention
+    feed_forward_cls = FeedForward
+    layer_norm_cls = keras.layers.LayerNormalization
 
     def __init__(
         self,
@@ -31,6 +36,7 @@ class EncoderBlock(keras.layers.Layer):
         dropout: float = 0.1,
         attention_dropout: float = 0.1,
         layer_norm_epsilon: float = 1e-12,
+        quantization: str | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -43,24 +49,31 @@ class EncoderBlock(keras.layers.Layer):
         self.dropout_rate = dropout
         self.attention_dropout = attention_dropout
         self.layer_norm_epsilon = layer_norm_epsilon
+        self.quantization = quantization
 
         # === Layers ===
         policy = self.dtype_policy
-        self.attention = MultiHeadSelfAttention(
+        self.attention = self.attention_cls(
             num_heads,
             hidden_dim,
             attention_dim=attention_dim,
             dropout=attention_dropout,
+            quantization=quantization,
             dtype=policy,
             name="attention",
         )
-        self.attention_layer_norm = keras.layers.LayerNormalization(
+        self.attention_layer_norm = self.layer_norm_cls(
             epsilon=layer_norm_epsilon, dtype=policy, name="attention_layer_norm"
         )
-        self.feed_forward = FeedForward(
-            hidden_dim, intermediate_dim, activation=activation, dtype=policy, name="feed_forward"
+        self.feed_forward = self.feed_forward_cls(
+            hidden_dim,
+            intermediate_dim,
+            activation=activation,
+            quantization=quantization,
+            dtype=policy,
+            name="feed_forward",
         )
-        self.output_layer_norm = keras.layers.LayerNormalization(
+        self.output_layer_norm = self.layer_norm_cls(
             epsilon=layer_norm_epsilon, dtype=policy, name="output_layer_norm"
         )
         self.attention_output_dropout = keras.layers.Dropout(
@@ -89,9 +102,16 @@ class EncoderBlock(keras.layers.Layer):
         """
         attended, scores = self.attention(hidden, padding_mask=padding_mask, training=training)
         attended = self.attention_output_dropout(attended, training=training)
-        hidden = self.attention_layer_norm(hidden + attended)
-        transformed = self.output_dropout(self.feed_forward(hidden), training=training)
-        return self.output_layer_norm(hidden + transformed), scores
+        hidden = self._add(hidden, attended, "attention_sum", training)
+        hidden = self.attention_layer_norm(hidden)
+        transformed = self.feed_forward(hidden, training=training)
+        transformed = self.output_dropout(transformed, training=training)
+        hidden = self._add(hidden, transformed, "output_sum", training)
+        return self.output_layer_norm(hidden), scores
+
+    def _add(self, hidden, branch, name, training):
+        """The residual sum called `name`."""
+        return hidden + branch
 
     def compute_output_shape(self, hidden_shape, padding_mask_shape=None):
         return self.attention.compute_output_shape(hidden_shape, padding_mask_shape)
@@ -108,6 +128,7 @@ class EncoderBlock(keras.layers.Layer):
                 "dropout": self.dropout_rate,
                 "attention_dropout": self.attention_dropout,
                 "layer_norm_epsilon": self.layer_norm_epsilon,
+                "quantization": self.quantization,
             }
         )
         return config

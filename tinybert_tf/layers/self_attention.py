@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.dense import dense
 
 # Finite, so that a row without any real key stays a number. exp(-1e9) is 0 in float32.
 MASKED_SCORE = -1e9
@@ -24,6 +24,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         attention_dim: int. Total width of the heads; differs from `hidden_dim` in searched
             and pruned students. Defaults to `None`, which means `hidden_dim`.
         dropout: float. Dropout rate of the attention probabilities. Defaults to `0.1`.
+        quantization: string. Scheme that is trained for; see `SCHEMES`. Defaults to `None`.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         hidden_dim: int,
         attention_dim: int | None = None,
         dropout: float = 0.1,
+        quantization: str | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -46,19 +48,18 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.attention_dim = attention_dim
         self.dropout_rate = dropout
+        self.quantization = quantization
         self.head_dim = width // num_heads
 
         # === Layers ===
-        def dense(units: int, name: str) -> keras.layers.Dense:
-            return keras.layers.Dense(
-                units, kernel_initializer=bert_initializer(), dtype=self.dtype_policy, name=name
-            )
-
-        self.query_dense = dense(width, "query")
-        self.key_dense = dense(width, "key")
-        self.value_dense = dense(width, "value")
-        self.output_dense = dense(hidden_dim, "output")
+        self.query_dense = self._dense(width, "query")
+        self.key_dense = self._dense(width, "key")
+        self.value_dense = self._dense(width, "value")
+        self.output_dense = self._dense(hidden_dim, "output")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def _dense(self, units: int, name: str) -> keras.layers.Dense:
+        return dense(units, self.quantization, dtype=self.dtype_policy, name=name)
 
     def build(self, hidden_shape, padding_mask_shape=None):
         for projection in (self.query_dense, self.key_dense, self.value_dense):
@@ -86,10 +87,20 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             A pair: the output `(batch, length, hidden_dim)` and the raw attention scores
             `(batch, heads, length, length)`.
         """
-        query = self._split_heads(self.query_dense(hidden)) / self.head_dim**0.5
-        key = self._split_heads(self.key_dense(hidden))
-        value = self._split_heads(self.value_dense(hidden))
+        query, key, value = (
+            self._split_heads(projection(hidden, training=training))
+            for projection in (self.query_dense, self.key_dense, self.value_dense)
+        )
+        query = query / self.head_dim**0.5
 
+        context, scores = self._attend(query, key, value, padding_mask, training)
+        context = ops.transpose(context, (0, 2, 1, 3))
+        batch, length = ops.shape(context)[0], ops.shape(context)[1]
+        context = ops.reshape(context, (batch, length, self.num_heads * self.head_dim))
+        return self.output_dense(context, training=training), scores
+
+    def _attend(self, query, key, value, padding_mask, training):
+        """Context and raw scores from three tensors `(batch, heads, length, head_dim)`."""
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         # At least float32: half precision would round the softmax.
         precision = "float64" if self.compute_dtype == "float64" else "float32"
@@ -99,11 +110,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             masked = masked + padding * MASKED_SCORE
         probabilities = ops.cast(ops.softmax(masked, axis=-1), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)
-
-        context = ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))
-        batch, length = ops.shape(context)[0], ops.shape(context)[1]
-        context = ops.reshape(context, (batch, length, self.num_heads * self.head_dim))
-        return self.output_dense(context), scores
+        return ops.matmul(probabilities, value), scores
 
     def compute_output_shape(self, hidden_shape, padding_mask_shape=None):
         batch, length = hidden_shape[0], hidden_shape[1]
@@ -120,6 +127,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
                 "hidden_dim": self.hidden_dim,
                 "attention_dim": self.attention_dim,
                 "dropout": self.dropout_rate,
+                "quantization": self.quantization,
             }
         )
         return config

@@ -5,7 +5,10 @@ import keras_hub
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers import BertEmbeddings, EncoderBlock
-from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.dense import dense
+from tinybert_tf.layers.quantized.int8_embeddings import Int8Embeddings
+from tinybert_tf.layers.quantized.int8_encoder_block import Int8EncoderBlock
+from tinybert_tf.quantization.schemes import find_scheme
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
@@ -33,6 +36,8 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         reduced_dim: int. Width of a learned down-projection of the encoder's output; adds the
             output `reduced_output`, and the pooler reads it. Defaults to `None`: none.
         layer_norm_epsilon: float. Defaults to `1e-12`.
+        quantization: string. Scheme of quantization-aware training; `export.quantize_aware` sets
+            it. Defaults to `None`.
         dtype: string or `keras.DTypePolicy`. Computations and weights. Softmax and layer
             normalization stay in float32.
 
@@ -65,6 +70,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         position_encoding: str = "learned",
         reduced_dim: int | None = None,
         layer_norm_epsilon: float = 1e-12,
+        quantization: str | None = None,
         dtype=None,
         **kwargs,
     ):
@@ -79,7 +85,8 @@ class TinyBertBackbone(keras_hub.models.Backbone):
                 raise TinyBertError(f"Expected {name} of at least 1. Received: {name}={value}")
 
         # === Layers ===
-        self.embeddings = BertEmbeddings(
+        int8 = quantization is not None and find_scheme(quantization).integer_activations
+        self.embeddings = (Int8Embeddings if int8 else BertEmbeddings)(
             vocabulary_size,
             hidden_dim,
             max_sequence_length=max_sequence_length,
@@ -87,11 +94,12 @@ class TinyBertBackbone(keras_hub.models.Backbone):
             position_encoding=position_encoding,
             dropout=dropout,
             layer_norm_epsilon=layer_norm_epsilon,
+            quantization=quantization,
             dtype=dtype,
             name="embeddings",
         )
         self.encoder_blocks = [
-            EncoderBlock(
+            (Int8EncoderBlock if int8 else EncoderBlock)(
                 num_heads,
                 hidden_dim,
                 intermediate_dim,
@@ -100,6 +108,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
                 dropout=dropout,
                 attention_dropout=attention_dropout,
                 layer_norm_epsilon=layer_norm_epsilon,
+                quantization=quantization,
                 dtype=dtype,
                 name=f"encoder_block_{index}",
             )
@@ -107,13 +116,11 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         ]
         self.reduction = None
         if reduced_dim is not None:
-            self.reduction = keras.layers.Dense(
-                reduced_dim, kernel_initializer=bert_initializer(), dtype=dtype, name="reduction"
-            )
-        self.pooler = keras.layers.Dense(
+            self.reduction = dense(reduced_dim, quantization, dtype=dtype, name="reduction")
+        self.pooler = dense(
             reduced_dim or hidden_dim,
+            quantization,
             activation="tanh",
-            kernel_initializer=bert_initializer(),
             dtype=dtype,
             name="pooler",
         )
@@ -152,6 +159,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         self.position_encoding = position_encoding
         self.reduced_dim = reduced_dim
         self.layer_norm_epsilon = layer_norm_epsilon
+        self.quantization = quantization
 
     @property
     def intermediates(self) -> dict:
@@ -185,6 +193,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
                 "position_encoding": self.position_encoding,
                 "reduced_dim": self.reduced_dim,
                 "layer_norm_epsilon": self.layer_norm_epsilon,
+                "quantization": self.quantization,
             }
         )
         return config

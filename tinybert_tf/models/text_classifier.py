@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.inputs import check_preprocessor, is_text
 from tinybert_tf.models.labels import class_names, encode_labels
@@ -71,8 +71,9 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             dropout, dtype=backbone.dtype_policy, name="classifier_dropout"
         )
         # Logits stay float32 under mixed precision: losses and soft targets need the range.
-        self.output_dense = keras.layers.Dense(
-            len(labels), kernel_initializer=bert_initializer(), dtype="float32", name="logits"
+        # A quantized head keeps 8 bits: it is small and decides.
+        self.output_dense = dense(
+            len(labels), backbone.quantization, weight_bits=8, dtype="float32", name="logits"
         )
         self.head = head
 

@@ -1,0 +1,116 @@
+"""Quantization-aware training as one call: from a student to the classifier that a target wants."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinybert_tf.compress.coverage import VocabularyCoverage
+from tinybert_tf.compress.vocabulary import apply_pruning, prune_vocabulary
+from tinybert_tf.distillation import distill
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.qat import quantize_aware
+from tinybert_tf.export.targets import find_target, scheme_of
+from tinybert_tf.models import TinyBertTextClassifier
+
+EPOCHS = 2
+LEARNING_RATE = 5e-5
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What `quantize` returns.
+
+    Attributes:
+        classifier: TinyBertTextClassifier. Quantization-aware and trained, for `to_tflite`.
+        history: dict. Stage to metric name to one value an epoch; see `tb.distill`.
+        coverage: VocabularyCoverage of target `"small"`, else `None`.
+    """
+
+    classifier: TinyBertTextClassifier
+    history: dict[str, dict[str, list[float]]]
+    coverage: VocabularyCoverage | None = None
+
+
+def quantize(
+    student: TinyBertTextClassifier,
+    texts,
+    labels=None,
+    validation_data: tuple | None = None,
+    target: str = "universal",
+    scheme: str | None = None,
+    teacher: TinyBertTextClassifier | None = None,
+    stages: Sequence[str] | str = "prediction",
+    epochs: int | dict = EPOCHS,
+    learning_rate: float | dict = LEARNING_RATE,
+    batch_size: int = 32,
+    max_vocabulary: int | None = None,
+    seed: int = 0,
+    run_dir: str | os.PathLike | None = None,
+    callbacks: list | None = None,
+    verbose: int | str = "auto",
+) -> Quantized:
+    """Trains a student in the numbers of an export target, while it goes on being distilled.
+
+    Args:
+        student: TinyBertTextClassifier in float. Left as it is.
+        texts: list of strings, or a tuple of two such lists. Training texts. They also calibrate
+            `"npu_int8"` and choose the vocabulary of `"small"`.
+        labels: label names or numbers, for the accuracy shown. Defaults to `None`.
+        validation_data: a pair (texts, labels). Defaults to `None`.
+        target: string. See `to_tflite`. Defaults to `"universal"`.
+        scheme: string. A scheme in place of the target's. Defaults to `None`.
+        teacher: TinyBertTextClassifier that is imitated. Defaults to `None`: the student itself in
+            float.
+        stages: as in `tb.distill`. Defaults to `"prediction"`.
+        epochs: int or dict. Defaults to `2`.
+        learning_rate: float or dict. Defaults to `5e-5`.
+        batch_size: int. Defaults to `32`.
+        max_vocabulary: int. Most tokens that `"small"` keeps. Defaults to `None`: all that the
+            texts need.
+        seed: int. Order of the batches. Defaults to `0`.
+        run_dir: folder for checkpoints; see `tb.distill`. Defaults to `None`.
+        callbacks: list of Keras callbacks. Defaults to `None`.
+        verbose: as in Keras. Defaults to `"auto"`.
+
+    Returns:
+        Quantized.
+
+    Raises:
+        TinyBertError: As `quantize_aware` and `tb.distill`; or if the target keeps float32.
+
+    Example:
+        >>> small = quantize(student, train_texts, target="small", teacher=teacher)
+        >>> to_tflite(small.classifier, "model.tflite", target="small")
+    """
+    scheme = scheme_of(find_target(target), scheme, None)
+    if scheme is None:
+        raise TinyBertError(
+            "Expected a target with a quantization scheme. "
+            f"Received: target={target!r}, which keeps float32"
+        )
+    teacher = student if teacher is None else teacher
+    coverage = None
+    if target == "small":
+        dev_texts = None if validation_data is None else validation_data[0]
+        pruned = prune_vocabulary(student, texts, max_size=max_vocabulary, dev_texts=dev_texts)
+        student, coverage = pruned.classifier, pruned.coverage
+        teacher = apply_pruning(teacher, pruned.kept_ids)
+    copy = quantize_aware(
+        student, scheme, calibration_texts=texts, calibration_labels=labels, seed=seed
+    )
+    history = distill(
+        teacher,
+        copy,
+        texts,
+        labels,
+        validation_data=validation_data,
+        stages=stages,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+        run_dir=run_dir,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    return Quantized(copy, history, coverage)

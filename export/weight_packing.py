@@ -1,0 +1,158 @@
+"""Puts the trained integers into a converted float file, in place of the constants they stand for.
+
+The converter's own dynamic-range quantization knows neither int4 nor one scale a tensor for some
+operators and one a channel for others, and chooses its scales itself.
+"""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.weights import Grid
+
+_Operator = schema.BuiltinOperator
+_TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4}
+
+
+def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray | None]]) -> None:
+    """Replaces float constants by integers with scales.
+
+    Args:
+        model: ModelT with one subgraph. Changed in place.
+        grids: dict from a constant's bytes to its grid and bias; see `LoweredClassifier.grids`.
+
+    Raises:
+        TinyBertError: If the converter changed a constant, so that its integers have no place.
+    """
+    graph = model.subgraphs[0]
+    packed, missing = {}, dict(grids)
+    for index, tensor in enumerate(graph.tensors):
+        data = model.buffers[tensor.buffer].data
+        found = None if data is None else grids.get(bytes(data))
+        if found is not None:
+            missing.pop(bytes(data), None)
+            _store(model, tensor, found[0])
+            packed[index] = found
+    if missing:
+        shapes = [grid.integers.shape for grid, _ in missing.values()]
+        raise TinyBertError(
+            "Expected every quantized matrix as a constant of the converted file; this version of "
+            f"the converter changes them. Received: no constant for matrices of {shapes}"
+        )
+    versions = _Versions(model)
+    operators = []
+    for operator in graph.operators:
+        operators.append(operator)
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if code == _Operator.GATHER and int(operator.inputs[0]) in packed:
+            operator.opcodeIndex = versions.code(code, 2)
+            operators.append(_dequantize(model, operator, versions))
+        elif code == _Operator.EMBEDDING_LOOKUP and int(operator.inputs[1]) in packed:
+            operator.opcodeIndex = versions.code(code, 4)
+        elif code == _Operator.FULLY_CONNECTED and int(operator.inputs[1]) in packed:
+            grid, bias = packed[int(operator.inputs[1])]
+            per_channel = grid.scales.size > 1
+            # Symmetric inputs where old runtimes shall read the file: NNAPI knows no others.
+            operator.builtinOptions.asymmetricQuantizeInputs = per_channel
+            operator.opcodeIndex = versions.code(code, 12 if per_channel else 5)
+            operator.inputs = np.array([*operator.inputs[:2], _constant(model, bias)], "int32")
+    graph.operators = operators
+    _drop_unused(model)
+
+
+def _constant(model: schema.ModelT, values: np.ndarray) -> int:
+    """Index of a float32 vector as a new constant.
+
+    The converter moves the bias of a layer without activation into the next layer. In float that
+    changes nothing, but the input that is quantized while it runs would be another.
+    """
+    model.buffers.append(schema.BufferT(data=values.astype("float32").view("uint8")))
+    tensors = model.subgraphs[0].tensors
+    tensors.append(
+        schema.TensorT(
+            name=b"bias",
+            shape=np.array(values.shape, "int32"),
+            type=schema.TensorType.FLOAT32,
+            buffer=len(model.buffers) - 1,
+            hasRank=True,
+        )
+    )
+    return len(tensors) - 1
+
+
+def _drop_unused(model: schema.ModelT) -> None:
+    """Empties the buffers that held the floats."""
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
+
+
+def _store(model: schema.ModelT, tensor: schema.TensorT, grid: Grid) -> None:
+    """Makes a float constant an integer one."""
+    transposed = list(tensor.shape) == list(grid.integers.T.shape) and grid.axis == 1
+    integers = np.ascontiguousarray(grid.integers.T if transposed else grid.integers)
+    data = integers.reshape(-1)
+    if grid.bits == 4:
+        data = _nibbles(data)
+    model.buffers.append(schema.BufferT(data=data.view("uint8")))
+    tensor.buffer = len(model.buffers) - 1
+    tensor.type = _TYPES[grid.bits]
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=grid.scales.astype("float32"),
+        zeroPoint=np.zeros(grid.scales.size, "int64"),
+        quantizedDimension=0,
+    )
+
+
+def _nibbles(values: np.ndarray) -> np.ndarray:
+    """Two 4-bit integers a byte, the first in the low half."""
+    if values.size % 2:
+        values = np.append(values, np.int8(0))
+    low, high = values[0::2].view("uint8") & 0x0F, values[1::2].view("uint8") & 0x0F
+    return (low | (high << 4)).astype("uint8")
+
+
+def _dequantize(
+    model: schema.ModelT, gather: schema.OperatorT, versions: "_Versions"
+) -> schema.OperatorT:
+    """Makes a GATHER of an integer table return integers; returns the operator that decodes."""
+    graph = model.subgraphs[0]
+    table, result = graph.tensors[gather.inputs[0]], gather.outputs[0]
+    graph.tensors.append(
+        schema.TensorT(
+            name=b"word_embeddings_int8",
+            shape=graph.tensors[result].shape,
+            type=table.type,
+            quantization=table.quantization,
+            hasRank=True,
+        )
+    )
+    gather.outputs = np.array([len(graph.tensors) - 1], "int32")
+    return schema.OperatorT(
+        opcodeIndex=versions.code(_Operator.DEQUANTIZE, 2),
+        inputs=gather.outputs,
+        outputs=np.array([result], "int32"),
+        builtinOptionsType=schema.BuiltinOptions.DequantizeOptions,
+        builtinOptions=schema.DequantizeOptionsT(),
+    )
+
+
+class _Versions:
+    """Operator codes of a model, by operator and version."""
+
+    def __init__(self, model: schema.ModelT):
+        self._codes = model.operatorCodes
+
+    def code(self, operator: int, version: int) -> int:
+        """Index of an operator code, added when it is not there."""
+        for index, code in enumerate(self._codes):
+            if code.builtinCode == operator and code.version == version:
+                return index
+        self._codes.append(
+            schema.OperatorCodeT(
+                builtinCode=operator, deprecatedBuiltinCode=min(operator, 127), version=version
+            )
+        )
+        return len(self._codes) - 1

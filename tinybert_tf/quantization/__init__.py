@@ -1,0 +1,1 @@
+"""Number formats for the phone, and the fake quantization that trains for them."""

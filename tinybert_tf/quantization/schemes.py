@@ -1,0 +1,54 @@
+"""Quantization schemes: which numbers a file stores and computes with."""
+
+from dataclasses import dataclass
+
+from tinybert_tf.errors import TinyBertError
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A number format for weights and activations.
+
+    Args:
+        name: string.
+        weight_bits: int. Bits of the dense layers' kernels, symmetric and without the lowest
+            value (-127 to 127, -7 to 7). The classification head keeps 8.
+        per_channel: bool. One scale for each output channel of a kernel, or one a kernel.
+        table_bits: int. Bits of the word table.
+        table_per_row: bool. One scale for each word vector, or one for the table.
+        integer_activations: bool. Whether activations are int8 with trained ranges. If not, they
+            stay float32, and each token's input of a dense layer is quantized while it runs
+            (asymmetric int8, what XNNPACK does).
+    """
+
+    name: str
+    weight_bits: int
+    per_channel: bool
+    table_bits: int
+    table_per_row: bool
+    integer_activations: bool
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("dynamic_int8", 8, True, 8, True, False),
+        Scheme("dynamic_int8_int4_embedding", 8, True, 4, True, False),
+        Scheme("int4_weights", 4, True, 4, True, False),
+        Scheme("per_tensor_int8", 8, False, 8, False, False),
+        Scheme("static_int8", 8, True, 8, False, True),
+    )
+}
+
+
+def find_scheme(name: str) -> Scheme:
+    """The scheme of a name.
+
+    Raises:
+        TinyBertError: If there is none.
+    """
+    if name not in SCHEMES:
+        raise TinyBertError(
+            f"Expected a quantization scheme out of {', '.join(SCHEMES)}. Received: scheme={name!r}"
+        )
+    return SCHEMES[name]
