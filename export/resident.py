@@ -3,7 +3,7 @@
 Run as a module, this process imports the runtime, reads its resident memory, loads the file, calls
 it and reads the memory again. The growth holds the pages of the file that were touched (mapped,
 shared with the system's file cache), the weights that XNNPACK packed anew, the activations, and
-what the runtime itself allocates (3 to 4 MB for a file of any size).
+about 3 MB of the runtime's own code, which a file of any size brings in.
 """
 
 import json

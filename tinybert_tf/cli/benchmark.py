@@ -115,21 +115,22 @@ def _costs(contenders, repeats: int, progress: Progress) -> list:
 
 
 def _table(timings: list) -> Table:
-    several = len({timing.contender.path for timing in timings}) > 1
+    paths = {timing.contender.path for timing in timings}
+    several, names = len(paths) > 1, _names(paths)
     with_memory = any(timing.memory is not None for timing in timings)
     table = Table()
     table.add_column("file", overflow="fold")
     for heading in ("tokens", "threads", "median ms", "min", "max"):
         table.add_column(heading, justify="right")
     if several:
-        table.add_column("x first file", justify="right")
+        table.add_column("x first", justify="right")
     table.add_column("MB file", justify="right")
     if with_memory:
         table.add_column("MB memory", justify="right")
     for row in timings:
         contender, latency, ratio = row.contender, row.timing.latency, row.timing.ratio
         cells = [
-            escape(str(contender.path)),
+            escape(names[contender.path]),
             str(contender.entry.sequence_length or "-"),
             str(contender.threads),
             *(f"{ms:.2f}" for ms in (latency.median_ms, latency.min_ms, latency.max_ms)),
@@ -146,9 +147,12 @@ def _table(timings: list) -> Table:
 def _operator_table(contender, costs) -> Table:
     """Operators of one file, the cheap ones summed up."""
     tokens, threads = contender.entry.sequence_length, contender.threads
-    title = f"{contender.path}: {tokens or '-'} tokens, {threads} thread{'s'[: threads > 1]}"
-    caption = f"sum {costs.sum_ms:.2f} ms; the whole graph {costs.whole}"
-    table = Table(title=escape(title), title_justify="left", caption=caption)
+    title = f"{contender.path.name}: {tokens or '-'} tokens, {threads} thread{'s'[: threads > 1]}"
+    whole = f"{costs.whole.median_ms:.2f} ms (min {costs.whole.min_ms:.2f})"
+    caption = f"sum {costs.sum_ms:.2f} ms; the whole graph {whole}"
+    table = Table(
+        title=escape(title), title_justify="left", caption=caption, caption_justify="left"
+    )
     table.add_column("operator")
     table.add_column("numbers")
     for heading in ("count", "ms", "share"):
@@ -162,6 +166,12 @@ def _operator_table(contender, costs) -> Table:
         share = f"{100 * milliseconds / total:.1f} %"
         table.add_row(escape(operator), kind, str(count), f"{milliseconds:.3f}", share)
     return table
+
+
+def _names(paths: set[Path]) -> dict[Path, str]:
+    """File names where they are all different, else whole paths."""
+    short = {path: path.name for path in paths}
+    return short if len(set(short.values())) == len(paths) else {p: str(p) for p in paths}
 
 
 def _progress() -> Progress:

@@ -17,8 +17,8 @@ class ActivationQuantizer(keras.layers.Layer):
     """An int8 tensor in the exported file: tfmot's `MovingAverageQuantizer` as a Keras 3 layer.
 
     The range is a moving average of each training batch's minimum and maximum (decay 0.999),
-    outliers beyond 16 standard deviations cut off. That is slow, so calibration sets it first: while `watching`, the quantizer averages the
-    ranges of whole batches and lets tensors pass.
+    outliers beyond 16 standard deviations cut off. That is slow, so calibration sets it first:
+    while `watching`, the quantizer averages the ranges of whole batches and lets tensors pass.
 
     Args:
         symmetric: bool. Whether zero lies in the middle of the grid, as XNNPACK demands of the

@@ -1,0 +1,153 @@
+"""Every export target on a trained student, with and without quantization-aware training.
+
+    python benchmarks/classification.py --task sst2 --out DIR      # the student, first
+    python benchmarks/quantization.py   --task sst2 --out DIR [--data ../shared/data] [--seed 0]
+
+For each scheme: the student quantized without training, and trained on in the scheme's numbers
+while it imitates its teacher; both exported, and the files run with LiteRT on the dev split. A
+killed run goes on. Writes quantization.json and quantization.md to the output folder.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import tinybert_tf as tb
+from tinybert_tf import export
+from tinybert_tf.atomic import atomic_file
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STUDENT = "intermediate_then_prediction_stage"
+TASKS = {
+    "sst2": ("sst2/train_sentences.tsv", "sst2/dev.tsv"),
+    "clinc150": ("clinc150/train.tsv", "clinc150/val.tsv"),
+}
+# Row name to target and scheme.
+ROWS = {
+    "universal": ("universal", None),
+    "npu_int8": ("npu_int8", None),
+    "small": ("small", None),
+    "nnapi": ("nnapi", None),
+    "small, int4 weights": ("small", "int4_weights"),
+}
+EPOCHS, LEARNING_RATE = 2, 5e-5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--verbose", type=int, default=2)
+    Benchmark(parser.parse_args()).run()
+
+
+class Benchmark:
+    """The rows of one task's table, each kept on disk when it is done."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.arguments = arguments
+        self.out = arguments.out
+        train, dev = (tb.read_examples(arguments.data / name) for name in TASKS[arguments.task])
+        self.train, self.dev = (train.texts, train.labels), (dev.texts, dev.labels)
+        self.rows: dict[str, dict] = {}
+        if (self.out / "quantization.json").exists():
+            self.rows = json.loads((self.out / "quantization.json").read_text("utf-8"))
+
+    def run(self) -> None:
+        student, teacher = (
+            tb.TinyBertTextClassifier.from_preset(str(self.out / name / "preset"))
+            for name in (STUDENT, "teacher")
+        )
+        if "float32" not in self.rows:
+            found = self.export(student, "float32", "float32", None)
+            self.rows["float32"] = {"without_training": found}
+            self.write()
+        for name in self.arguments.rows:
+            if name not in self.rows:
+                print(f"=== {self.arguments.task}: {name}", flush=True)
+                self.rows[name] = self.row(name, student, teacher)
+                self.write()
+
+    def row(self, name: str, student, teacher) -> dict:
+        target, scheme = ROWS[name]
+        plain = self.export(student, name, target, scheme)
+        folder = self.out / "quantized" / name.replace(", ", "_").replace(" ", "_")
+        started = time.monotonic()
+        trained = export.quantize(
+            student,
+            *self.train,
+            validation_data=self.dev,
+            target=target,
+            scheme=scheme,
+            teacher=teacher,
+            epochs=EPOCHS,
+            learning_rate=LEARNING_RATE,
+            seed=self.arguments.seed,
+            run_dir=folder,
+            verbose=self.arguments.verbose,
+        )
+        seconds = time.monotonic() - started
+        trained.classifier.save_to_preset(str(folder / "preset"))
+        return {
+            "without_training": plain,
+            "trained": self.export(trained.classifier, f"{name}, trained", target, scheme),
+            "seconds": seconds,
+            "coverage": None if trained.coverage is None else trained.coverage.to_dict(),
+        }
+
+    def export(self, classifier, name: str, target: str, scheme: str | None) -> dict:
+        path = self.out / f"{name.replace(', ', '_').replace(' ', '_')}.tflite"
+        result = export.to_tflite(
+            classifier, path, target=target, scheme=scheme, texts=self.train[0]
+        )
+        # A quantization-aware model is compared with its own simulation.
+        trained = classifier.backbone.quantization is not None
+        checked = export.verify(
+            path, *self.dev, classifier=classifier if trained or target == "float32" else None
+        )
+        found = {
+            "accuracy": checked.accuracy,
+            "macro_f1": checked.macro_f1,
+            "megabytes": result.size_bytes / 1e6,
+            "simulation_difference": checked.max_probability_difference,
+            "simulation_agreement": checked.agreement,
+            "file": path.name,
+        }
+        print(name, found, flush=True)
+        return found
+
+    def write(self) -> None:
+        with atomic_file(self.out / "quantization.json") as stream:
+            json.dump(self.rows, stream, indent=2)
+        start = self.rows["float32"]["without_training"]["accuracy"]
+        lines = [
+            "| target | not trained | trained | lost | MB | same answer as its simulation |",
+            "|---|---|---|---|---|---|",
+        ]
+        for name, row in self.rows.items():
+            plain, trained = row["without_training"], row.get("trained", {})
+            accuracy = trained.get("accuracy")
+            shown = trained or plain
+            lines.append(
+                f"| {name} | {100 * plain['accuracy']:.2f} | {_percent(accuracy)} "
+                f"| {'' if accuracy is None else f'{100 * (start - accuracy):+.2f}'} "
+                f"| {shown['megabytes']:.2f} | {_percent(shown['simulation_agreement'])} |"
+            )
+        with atomic_file(self.out / "quantization.md") as stream:
+            stream.write("\n".join(lines) + "\n")
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+if __name__ == "__main__":
+    main()
