@@ -14,6 +14,10 @@ _NAMES = {
     "ExportResult": "converter",
     "to_tflite": "converter",
     "time_file": "benchmark",
+    "check_delegates": "delegates",
+    "DelegateReport": "delegates",
+    "check_gpu": "accelerator",
+    "GpuCheck": "accelerator",
     "ModelFile": "model_file",
     "read_model_file": "model_file",
     "ModelMetadata": "metadata",
@@ -24,13 +28,17 @@ _NAMES = {
 }
 
 __all__ = [
+    "DelegateReport",
     "ExportResult",
+    "GpuCheck",
     "ModelFile",
     "ModelMetadata",
     "Quantized",
     "TARGETS",
     "TFLiteClassifier",
     "Verification",
+    "check_delegates",
+    "check_gpu",
     "quantize",
     "quantize_aware",
     "read_metadata",
@@ -41,8 +49,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from tinybert_tf.export.accelerator import GpuCheck, check_gpu
     from tinybert_tf.export.benchmark import time_file
     from tinybert_tf.export.converter import ExportResult, to_tflite
+    from tinybert_tf.export.delegates import DelegateReport, check_delegates
     from tinybert_tf.export.metadata import ModelMetadata
     from tinybert_tf.export.model_file import ModelFile, read_metadata, read_model_file
     from tinybert_tf.export.qat import quantize_aware

@@ -19,6 +19,7 @@ from tinybert_tf.export.lowering_int8 import LoweredInt8Classifier
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
 from tinybert_tf.export.qat import check_supported, quantize_aware
+from tinybert_tf.export.requirements import check_requirements
 from tinybert_tf.export.signatures import merge_models
 from tinybert_tf.export.targets import Target, find_target, scheme_of
 from tinybert_tf.export.weight_packing import pack_weights
@@ -122,6 +123,7 @@ def to_tflite(
         classifier = quantize_aware(classifier, scheme, calibration_texts=texts)
     weights = read_weights(classifier)
     model = _build(weights, lengths, profile)
+    check_requirements(model, profile, Path(path))
     content = pack_model(model, _metadata(classifier) if metadata else None, files)
     with atomic_file(path, "wb") as stream:
         stream.write(content)
@@ -177,7 +179,7 @@ def _lengths(classifier: TinyBertTextClassifier, sequence_length) -> tuple[int, 
     """The lengths to export, shortest first."""
     if sequence_length is None:
         sequence_length = classifier.sequence_length
-    if isinstance(sequence_length, int):
+    if not isinstance(sequence_length, (list, tuple)):
         sequence_length = (sequence_length,)
     longest = classifier.backbone.max_sequence_length
     lengths = tuple(sequence_length)

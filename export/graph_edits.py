@@ -33,7 +33,7 @@ def name_tensors(model: schema.ModelT, inputs: tuple[str, ...], outputs: tuple[s
         setattr(signature, side, ordered)
         setattr(graph, side, np.array([entry.tensorIndex for entry in ordered], "int32"))
         for name, entry in zip(names, ordered, strict=True):
-            graph.tensors[entry.tensorIndex].name = name
+            graph.tensors[entry.tensorIndex].name = name.encode()
 
 
 def equalize_ranks(model: schema.ModelT) -> int:
@@ -74,7 +74,7 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
     constant = _add_tensor(
         model,
         schema.TensorT(
-            name=f"{tensor_name(source)}/shape",
+            name=f"{tensor_name(source)}/shape".encode(),
             shape=np.array([rank], "int32"),
             type=schema.TensorType.INT32,
             buffer=len(model.buffers) - 1,
@@ -83,7 +83,7 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
     result = _add_tensor(
         model,
         schema.TensorT(
-            name=f"{tensor_name(source)}/reshaped",
+            name=f"{tensor_name(source)}/reshaped".encode(),
             shape=shape,
             type=source.type,
             quantization=source.quantization,

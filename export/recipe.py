@@ -65,8 +65,8 @@ def quantize(
         epochs: int or dict. Defaults to `2`.
         learning_rate: float or dict. Defaults to `5e-5`.
         batch_size: int. Defaults to `32`.
-        max_vocabulary: int. Most tokens that `"small"` keeps. Defaults to `None`: all that the
-            texts need.
+        max_vocabulary: int. Tokens that `"small"` keeps, the most frequent. Defaults to `None`:
+            all that the texts need.
         seed: int. Order of the batches. Defaults to `0`.
         run_dir: folder for checkpoints; see `tb.distill`. Defaults to `None`.
         callbacks: list of Keras callbacks. Defaults to `None`.
@@ -92,7 +92,13 @@ def quantize(
     coverage = None
     if target == "small":
         dev_texts = None if validation_data is None else validation_data[0]
-        pruned = prune_vocabulary(student, texts, max_size=max_vocabulary, dev_texts=dev_texts)
+        pruned = prune_vocabulary(
+            student,
+            texts,
+            max_size=max_vocabulary,
+            fill=max_vocabulary is not None,
+            dev_texts=dev_texts,
+        )
         student, coverage = pruned.classifier, pruned.coverage
         teacher = apply_pruning(teacher, pruned.kept_ids)
     copy = quantize_aware(

@@ -38,8 +38,8 @@ def merge_models(models: dict[str, schema.ModelT]) -> schema.ModelT:
                 codes[found] = len(merged.operatorCodes)
                 merged.operatorCodes.append(code)
             operator.opcodeIndex = codes[found]
-        graph.name = key
-        signature.signatureKey = key
+        graph.name = key.encode()
+        signature.signatureKey = key.encode()
         signature.subgraphIndex = len(merged.subgraphs)
         merged.subgraphs.append(graph)
         merged.signatureDefs.append(signature)

@@ -12,17 +12,19 @@ class Target:
     Args:
         name: string.
         scheme: string or None. The quantization scheme; `None` keeps float32.
-        delegate: string. The delegate that must take every operator; see `delegates`.
+        delegate: string or None. The delegate that must take every operator; see `delegates`.
         summary: string. When to choose it.
         nnapi: bool. Whether the graph keeps to NNAPI's operators.
+        integer: bool. Whether every tensor but the output must be an integer one.
         other_schemes: tuple of strings. Schemes that may take the place of `scheme`.
     """
 
     name: str
     scheme: str | None
-    delegate: str
+    delegate: str | None
     summary: str
     nnapi: bool = False
+    integer: bool = False
     other_schemes: tuple[str, ...] = ()
 
 
@@ -38,7 +40,7 @@ TARGETS = {
         Target(
             "small",
             "dynamic_int8_int4_embedding",
-            "xnnpack",
+            "gpu_litert",
             "the smallest download: int4 word table, vocabulary cut to what your texts need",
             other_schemes=("int4_weights",),
         ),
@@ -52,8 +54,9 @@ TARGETS = {
         Target(
             "npu_int8",
             "static_int8",
-            "integer",
+            None,
             "for NPUs and DSPs: int8 activations from the lookup to the probabilities",
+            integer=True,
         ),
         Target("float32", None, "gpu_litert", "exact to 1e-4, four times the size"),
     )

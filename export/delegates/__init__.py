@@ -7,6 +7,7 @@ from tinybert_tf.export.delegates.report import (
     OperatorFinding,
     check,
 )
+from tinybert_tf.export.delegates.report import check as check_delegates
 from tinybert_tf.export.delegates.rules import DELEGATES, Verdict
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "OperatorFinding",
     "Verdict",
     "check",
+    "check_delegates",
 ]

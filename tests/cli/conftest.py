@@ -58,6 +58,6 @@ def teacher_run(invoke, tables, tiny_hf_folder, tmp_path_factory) -> Path:
 def exported(invoke, teacher_run, tmp_path_factory) -> Path:
     """The teacher as a float32 file."""
     path = tmp_path_factory.mktemp("exported") / "model.tflite"
-    result = invoke("export", teacher_run, "--format", "float32", "--out", path)
+    result = invoke("export", teacher_run, "--target", "float32", "--out", path)
     assert result.exit_code == 0, result.output
     return path

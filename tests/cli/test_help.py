@@ -8,7 +8,20 @@ import pytest
 
 from tinybert_tf import __version__
 
-COMMANDS = ("finetune", "distill", "evaluate", "export", "verify", "predict", "info", "demo")
+COMMANDS = (
+    "finetune",
+    "distill",
+    "quantize",
+    "prune-vocabulary",
+    "evaluate",
+    "export",
+    "verify",
+    "inspect",
+    "benchmark",
+    "predict",
+    "info",
+    "demo",
+)
 
 
 def test_help_takes_less_than_a_second_and_names_the_commands():

@@ -143,7 +143,7 @@ def test_classifier_without_preprocessor_exports_without_metadata(tmp_path):
         to_tflite(bare, tmp_path / "m.tflite", target="float32")
     assert _names(tmp_path) == []
     result = to_tflite(bare, tmp_path / "m.tflite", target="float32", metadata=False)
-    assert result.sequence_length == 32
+    assert result.sequence_lengths == (32,)
 
 
 def test_export_is_reproducible(classifier, float_file, tmp_path):

@@ -100,7 +100,7 @@ def test_int8_file_is_close_to_keras(name, tmp_path):
     result = to_tflite(classifier, tmp_path / "m.tflite", target="universal")
     own, reference = _both(classifier, result.path)
     difference = np.abs(own - reference).max()
-    assert 1e-6 < difference < 0.06
+    assert 1e-6 < difference < 0.1
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])

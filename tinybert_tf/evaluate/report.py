@@ -268,16 +268,17 @@ def evaluate_classifier(model, texts: Sequence[str], labels: Sequence) -> Classi
     Args:
         model: object with `predict_proba(texts)`, `labels` (class names or `None`) and
             `multi_label`: a `TinyBertTextClassifier` or an exported file's `TFLiteClassifier`.
-        texts: sequence of strings (or whatever the model's `predict_proba` takes).
+        texts: list of strings, or a tuple of two such lists for sentence pairs.
         labels: sequence. As in `evaluate_probabilities`.
 
     Raises:
         TinyBertError: If there are no texts, or not as many as labels.
     """
-    if len(texts) != len(labels) or not len(texts):
+    count = len(texts[0]) if isinstance(texts, tuple) else len(texts)
+    if count != len(labels) or not count:
         raise TinyBertError(
             f"Expected at least one text, and one label per text. "
-            f"Received: {len(texts)} texts, {len(labels)} labels"
+            f"Received: {count} texts, {len(labels)} labels"
         )
     probabilities = np.asarray(model.predict_proba(texts))
     names = model.labels or [str(index) for index in range(probabilities.shape[-1])]
