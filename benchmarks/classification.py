@@ -4,9 +4,9 @@
 
 Trains, in this order and each only if its folder is not there yet: the teacher (MiniLM-L6-H384
 fine-tuned), the student fine-tuned without distillation, the student after the intermediate
-stage, and the same student after the prediction stage that follows; then exports it as float32
-and dynamic int8 and runs the files with LiteRT. A killed run resumes. Writes results.json and
-results.md to the output folder.
+stage, and the same student after the prediction stage that follows; then exports it for targets
+float32 and universal (int8 without quantization-aware training; see quantization.py) and runs the
+files with LiteRT. A killed run resumes. Writes results.json and results.md to the output folder.
 """
 
 import argparse
@@ -151,12 +151,12 @@ class Benchmark:
 
     # === Files ===
     def export(self, student) -> None:
-        for quantization in ("float32", "dynamic_int8"):
-            path = self.out / f"{quantization}.tflite"
-            result = export.to_tflite(student, path, quantization=quantization)
+        for target in ("float32", "universal"):
+            path = self.out / f"{target}.tflite"
+            result = export.to_tflite(student, path, target=target)
             checked = export.verify(path, *self.dev, classifier=student)
             self.add(
-                f"exported {quantization}",
+                f"exported {target}",
                 accuracy=checked.accuracy,
                 megabytes=result.size_bytes / 1e6,
                 largest_difference=checked.max_probability_difference,

@@ -15,7 +15,7 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "quickstart.ipynb"
 MAX_BYTES = 600_000
 # Traces of the machine that ran it, of failures and of log lines.
 UNWANTED = re.compile(r"/root|/work|/home/|/tmp|/Users/|[A-Z]:\\|site-packages|Traceback|WARNING")
-INT8, FLOAT32 = "student, dynamic_int8", "student, float32"
+INT8, FLOAT32 = "student, universal", "student, float32"
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +161,9 @@ def test_int8_file_agrees_with_the_saved_student(executed, folder):
     written = folder / "runs" / "quickstart"
     student = keras.models.load_model(written / "student.keras", compile=False)
     texts, labels = tb.load_intents(per_intent=1).test
-    file = written / "student_dynamic_int8.tflite"
+    file = written / "student_universal.tflite"
     found = export.verify(file, texts, labels, classifier=student, progress=False)
-    assert found.agreement >= 0.95
-    assert found.max_probability_difference < 0.05
+    assert found.agreement >= 0.8  # it trained on in int8
     assert found.accuracy > 0.1  # chance: 0.045
     # What the notebook shows is what the file does.
     shown = comparison(executed)[INT8]["accuracy (%)"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tinybert_tf.cli.demo import FORMATS, Plan, run_demo
+from tinybert_tf.cli.demo import TARGETS, Plan, run_demo
 
 PLAN = Plan(
     per_intent=8,
@@ -28,17 +28,20 @@ def encoder(build_tiny, tmp_path_factory):
 
 def test_the_demo_ends_with_four_verified_files_and_a_table(encoder, tmp_path, capsys):
     results = run_demo(PLAN, tmp_path / "demo", teacher=encoder)
-    rows = {(row["model"], row["format"]): row for row in results["rows"]}
-    assert set(rows) == {(model, form) for model in ("teacher", "student") for form in FORMATS}
-    for (_, form), row in rows.items():
+    rows = {(row["model"], row["target"]): row for row in results["rows"]}
+    assert set(rows) == {(model, name) for model in ("teacher", "student") for name in TARGETS}
+    assert [row["trained"] for row in results["rows"]] == [False, False, False, True]
+    for (_, target), row in rows.items():
         assert (tmp_path / "demo" / row["file"]).stat().st_size == round(1e6 * row["size_mb"])
         assert row["latency_ms"] > 0
-        assert row["largest_difference"] < (1e-4 if form == "float32" else 0.5)
+        assert row["largest_difference"] < (1e-4 if target == "float32" else 0.5)
+    # What was trained is what the file computes.
+    assert rows["student", "universal"]["largest_difference"] < 1e-3
     assert rows["teacher", "float32"]["dev_accuracy"] > 1 / 22
-    small, large = (rows["student", form]["size_mb"] for form in ("dynamic_int8", "float32"))
+    small, large = (rows["student", target]["size_mb"] for target in ("universal", "float32"))
     assert small < 0.5 * large
     shown = capsys.readouterr().out
-    assert "dynamic_int8" in shown
+    assert "universal, trained" in shown
     assert "student_float32.tflite" in shown
 
     stored = json.loads((tmp_path / "demo/metrics.json").read_text())
