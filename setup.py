@@ -58,7 +58,7 @@ setup(
         "keras>=3.12,<4",
         "keras-nlp>=0.25,<1",
         "tensorflow-model-optimization>=0.8,<1",
-        "ai-edge-litert>=2.0,<3",
+        "ai-edge-litert>=2.3,<3",
         "numpy>=1.26,<3",
         "tokenizers>=0.21,<1",
         "safetensors>=0.4.3,<1",

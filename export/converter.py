@@ -69,7 +69,6 @@ def to_tflite(
     texts=None,
     scheme: str | None = None,
     metadata: bool = True,
-    quantization: str | None = None,  # TEMPORARY alias
 ) -> ExportResult:
     """Writes a classifier as a `.tflite` file for one sentence of a fixed length.
 
@@ -106,8 +105,6 @@ def to_tflite(
         >>> result.size_bytes
         17863120
     """
-    if quantization is not None:
-        target = {"float32": "float32", "dynamic_int8": "universal"}[quantization]
     profile = find_target(target)
     if not isinstance(classifier, TinyBertTextClassifier):
         raise TinyBertError(

@@ -98,17 +98,19 @@ class FileCall:
 
     def _prepare(self, given: dict[str, np.ndarray]) -> None:
         """Allocates tensors and makes the inputs."""
-        self._runner = None
-        if self.entry.subgraph != 0:
-            self._runner = self._interpreter.get_signature_runner(self.entry.key)
-            details = self._runner.get_input_details()
-            self._inputs = {name: _value(name, detail, given) for name, detail in details.items()}
-            return
-        self._interpreter.allocate_tensors()
-        details = self._interpreter.get_input_details()
-        self._inputs = {d["index"]: _value(d["name"], d, given) for d in details}
-        details = self._interpreter.get_output_details()
-        self._outputs = [(detail["name"], detail["index"]) for detail in details]
+        interpreter, key = self._interpreter, self.entry.key
+        self._runner = interpreter.get_signature_runner(key) if key else None
+        if self._runner is not None:  # names are the signature's
+            inputs, outputs = self._runner.get_input_details(), self._runner.get_output_details()
+        else:
+            inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
+            outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
+        self._inputs = {name: _value(name, detail, given) for name, detail in inputs.items()}
+        if self.entry.subgraph == 0:
+            self._runner = None  # while it exists the interpreter refuses to run
+            self._inputs = {inputs[name]["index"]: value for name, value in self._inputs.items()}
+            self._outputs = [(name, detail["index"]) for name, detail in outputs.items()]
+            interpreter.allocate_tensors()
 
 
 def _value(name: str, detail: dict, given: dict[str, np.ndarray]) -> np.ndarray:

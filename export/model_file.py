@@ -210,7 +210,20 @@ def pack_model(
 
 
 class _AligningBuilder(flatbuffers.Builder):
-    """Aligns vectors of bytes, which hold the constants; generated Python code does not."""
+    """Aligns vectors of bytes, which hold the constants; generated Python code does not.
+
+    Equal vectors are written once: the zero points of every per-channel matrix are the same.
+    """
+
+    def __init__(self, initialSize=1024):
+        super().__init__(initialSize)
+        self._written: dict[tuple, int] = {}
+
+    def CreateNumpyVector(self, x):
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
 
     def StartVector(self, elemSize, numElems, alignment):
         aligned = _ALIGNMENT if elemSize == 1 and numElems else alignment

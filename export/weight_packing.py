@@ -55,17 +55,32 @@ def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray
             # Symmetric inputs where old runtimes shall read the file: NNAPI knows no others.
             operator.builtinOptions.asymmetricQuantizeInputs = per_channel
             operator.opcodeIndex = versions.code(code, 12 if per_channel else 5)
-            operator.inputs = np.array([*operator.inputs[:2], _constant(model, bias)], "int32")
+            if not _holds(model, operator.inputs[2:], bias):
+                constant = _add_constant(model, bias)
+                operator.inputs = np.array([*operator.inputs[:2], constant], "int32")
     graph.operators = operators
     _drop_unused(model)
 
 
-def _constant(model: schema.ModelT, values: np.ndarray) -> int:
-    """Index of a float32 vector as a new constant.
+def _holds(model: schema.ModelT, bias: np.ndarray, values: np.ndarray) -> bool:
+    """Whether an operator has the bias that it was trained with.
 
     The converter moves the bias of a layer without activation into the next layer. In float that
     changes nothing, but the input that is quantized while it runs would be another.
+
+    Args:
+        model: ModelT.
+        bias: int array. The index of the bias; empty, or -1, when there is none.
+        values: float array. The bias of the layer.
     """
+    if not len(bias) or bias[0] < 0:
+        return False
+    data = model.buffers[model.subgraphs[0].tensors[bias[0]].buffer].data
+    return data is not None and bytes(data) == values.astype("float32").tobytes()
+
+
+def _add_constant(model: schema.ModelT, values: np.ndarray) -> int:
+    """Index of a float32 vector as a new constant."""
     model.buffers.append(schema.BufferT(data=values.astype("float32").view("uint8")))
     tensors = model.subgraphs[0].tensors
     tensors.append(
