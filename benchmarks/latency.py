@@ -11,8 +11,8 @@ timed, the probabilities of all contenders of the same weights are compared.
 
 Method: every contender has a process of its own with `--threads` threads, in its runtime's default
 settings. They take turns in a random order, round by round; the others sleep meanwhile, and a pause
-before each turn lets their threads stop spinning. A turn is one call that is not counted, then
-timed ones. Ratios are medians of the rounds' ratios; "of minima" compares the fastest calls, which
+before each turn lets their threads stop spinning. A turn is a few calls that are not counted,
+then timed ones. Ratios are medians of the rounds' ratios; "of minima" compares the fastest calls, which
 a busy machine disturbs least. "alone" is a check: the median when no other contender's process
 exists. On a busy machine PyTorch's threads lose more than others', since they wait for each other
 by spinning: trust its figures only where median and minimum are close. Writes results.json and
@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=_numbers, default=[128, 32])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--calls", type=int, default=10, help="timed calls a turn, at most")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds before each turn")
     parser.add_argument("--architecture", default="tinybert_4l_312")
     arguments = parser.parse_args()
@@ -96,7 +97,9 @@ def _compare(field: list[Contender], length: int, arguments) -> list[dict]:
     try:
         differences = _check(field, workers)
         turns = {c.name: worker.turn for c, worker in zip(field, workers, strict=True)}
-        timings = take_turns(turns, rounds=arguments.rounds, pause=arguments.pause)
+        timings = take_turns(
+            turns, rounds=arguments.rounds, calls=arguments.calls, pause=arguments.pause
+        )
     finally:
         for worker in workers:
             worker.close()
@@ -188,7 +191,7 @@ def _header(results: dict) -> str:
 
 
 def _settings(arguments) -> dict:
-    names = ("threads", "rounds", "pause", "architecture")
+    names = ("threads", "rounds", "calls", "pause", "architecture")
     return {name: getattr(arguments, name) for name in names}
 
 

@@ -3,9 +3,9 @@
     python benchmarks/classification.py --task sst2 --out DIR      # the student, first
     python benchmarks/quantization.py   --task sst2 --out DIR [--data ../shared/data] [--seed 0]
 
-For each scheme: the student quantized without training, and trained on in the scheme's numbers
-while it imitates its teacher; both exported, and the files run with LiteRT on the dev split. A
-killed run goes on. Writes quantization.json and quantization.md to the output folder.
+For each target: the student quantized without training, and trained for one epoch in the target's
+numbers while it imitates itself in float; both exported, and the files run with LiteRT on the dev
+split. A killed run goes on. Writes quantization.json and quantization.md to the output folder.
 """
 
 import argparse
@@ -20,20 +20,19 @@ from tinybert_tf.atomic import atomic_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STUDENT = "intermediate_then_prediction_stage"
-# Training and development data, epochs (clinc150 has twice the sentences).
 TASKS = {
-    "sst2": ("sst2/train_sentences.tsv", "sst2/dev.tsv", 2),
-    "clinc150": ("clinc150/train.tsv", "clinc150/val.tsv", 1),
+    "sst2": ("sst2/train_sentences.tsv", "sst2/dev.tsv"),
+    "clinc150": ("clinc150/train.tsv", "clinc150/val.tsv"),
 }
-# Row name to target and scheme.
+# Row name to target, scheme and size of the vocabulary (`None`: what the training texts need).
 ROWS = {
-    "universal": ("universal", None),
-    "npu_int8": ("npu_int8", None),
-    "small": ("small", None),
-    "nnapi": ("nnapi", None),
-    "small, int4 weights": ("small", "int4_weights"),
+    "universal": ("universal", None, None),
+    "npu_int8": ("npu_int8", None, None),
+    "small": ("small", None, None),
+    "nnapi": ("nnapi", None, None),
+    "small, int4 weights, 16,000 tokens": ("small", "int4_weights", 16_000),
 }
-LEARNING_RATE = 5e-5
+EPOCHS, LEARNING_RATE = 1, 5e-5
 
 
 def main() -> None:
@@ -56,18 +55,14 @@ class Benchmark:
     def __init__(self, arguments: argparse.Namespace):
         self.arguments = arguments
         self.out = arguments.out
-        *names, self.epochs = TASKS[arguments.task]
-        train, dev = (tb.read_examples(arguments.data / name) for name in names)
+        train, dev = (tb.read_examples(arguments.data / name) for name in TASKS[arguments.task])
         self.train, self.dev = (train.texts, train.labels), (dev.texts, dev.labels)
         self.rows: dict[str, dict] = {}
         if (self.out / "quantization.json").exists():
             self.rows = json.loads((self.out / "quantization.json").read_text("utf-8"))
 
     def run(self) -> None:
-        student, teacher = (
-            tb.TinyBertTextClassifier.from_preset(str(self.out / name / "preset"))
-            for name in (STUDENT, "teacher")
-        )
+        student = tb.TinyBertTextClassifier.from_preset(str(self.out / STUDENT / "preset"))
         if "float32" not in self.rows:
             found = self.export(student, "float32", "float32", None)
             self.rows["float32"] = {"without_training": found}
@@ -75,13 +70,18 @@ class Benchmark:
         for name in self.arguments.rows:
             if name not in self.rows:
                 print(f"=== {self.arguments.task}: {name}", flush=True)
-                self.rows[name] = self.row(name, student, teacher)
+                self.rows[name] = self.row(name, student)
                 self.write()
 
-    def row(self, name: str, student, teacher) -> dict:
-        target, scheme = ROWS[name]
-        plain = self.export(student, name, target, scheme)
-        folder = self.out / "quantized" / name.replace(", ", "_").replace(" ", "_")
+    def row(self, name: str, student) -> dict:
+        target, scheme, vocabulary = ROWS[name]
+        plain = student
+        if target == "small":
+            plain = tb.prune_vocabulary(
+                student, self.train[0], max_size=vocabulary, fill=vocabulary is not None
+            ).classifier
+        plain = self.export(plain, name, target, scheme)
+        folder = self.out / "quantized" / _file_name(name)
         started = time.monotonic()
         trained = export.quantize(
             student,
@@ -89,8 +89,8 @@ class Benchmark:
             validation_data=self.dev,
             target=target,
             scheme=scheme,
-            teacher=teacher,
-            epochs=self.epochs,
+            max_vocabulary=vocabulary,
+            epochs=EPOCHS,
             learning_rate=LEARNING_RATE,
             seed=self.arguments.seed,
             run_dir=folder,
@@ -106,17 +106,18 @@ class Benchmark:
         }
 
     def export(self, classifier, name: str, target: str, scheme: str | None) -> dict:
-        path = self.out / f"{name.replace(', ', '_').replace(' ', '_')}.tflite"
-        result = export.to_tflite(
-            classifier, path, target=target, scheme=scheme, texts=self.train[0]
-        )
+        path = self.out / f"{_file_name(name)}.tflite"
+        texts = self.train[0] if target == "npu_int8" else None
+        result = export.to_tflite(classifier, path, target=target, scheme=scheme, texts=texts)
         # A quantization-aware model is compared with its own simulation.
         trained = classifier.backbone.quantization is not None
         checked = export.verify(
             path, *self.dev, classifier=classifier if trained or target == "float32" else None
         )
+        report = checked.report
         found = {
             "accuracy": checked.accuracy,
+            "negative_log_likelihood": report.nll,
             "macro_f1": checked.macro_f1,
             "megabytes": result.size_bytes / 1e6,
             "simulation_difference": checked.max_probability_difference,
@@ -131,20 +132,30 @@ class Benchmark:
             json.dump(self.rows, stream, indent=2)
         start = self.rows["float32"]["without_training"]["accuracy"]
         lines = [
-            "| target | not trained | trained | lost | MB | same answer as its simulation |",
-            "|---|---|---|---|---|---|",
+            "| target | accuracy, not trained | trained | lost | log loss, not trained | trained "
+            "| MB | same answer as simulated |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for name, row in self.rows.items():
-            plain, trained = row["without_training"], row.get("trained", {})
-            accuracy = trained.get("accuracy")
+            plain, trained = row["without_training"], row.get("trained")
             shown = trained or plain
-            lines.append(
-                f"| {name} | {100 * plain['accuracy']:.2f} | {_percent(accuracy)} "
-                f"| {'' if accuracy is None else f'{100 * (start - accuracy):+.2f}'} "
-                f"| {shown['megabytes']:.2f} | {_percent(shown['simulation_agreement'])} |"
-            )
+            cells = [
+                name,
+                _percent(plain["accuracy"]),
+                _percent(trained and trained["accuracy"]),
+                f"{100 * (start - shown['accuracy']):+.2f}" if trained else "",
+                f"{plain['negative_log_likelihood']:.4f}",
+                f"{trained['negative_log_likelihood']:.4f}" if trained else "",
+                f"{shown['megabytes']:.2f}",
+                _percent(shown["simulation_agreement"]),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
         with atomic_file(self.out / "quantization.md") as stream:
             stream.write("\n".join(lines) + "\n")
+
+
+def _file_name(row: str) -> str:
+    return row.replace(", ", "_").replace(",", "").replace(" ", "_")
 
 
 def _percent(value: float | None) -> str:

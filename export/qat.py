@@ -131,8 +131,9 @@ def _check_calibration(scheme: str, texts, labels) -> None:
     parts = texts if isinstance(texts, tuple) else (texts,)
     if texts is None or not len(parts[0]):
         raise TinyBertError(
-            f"Expected calibration_texts for {scheme!r}: a few hundred training texts, which set "
-            f"the ranges of its int8 activations. Received: calibration_texts={texts!r}"
+            f"Expected training texts for {scheme!r} (calibration_texts=, texts= of to_tflite, "
+            "--texts): a few hundred, which set the ranges of its int8 activations. "
+            f"Received: {texts!r}"
         )
     if labels is not None and len({str(label) for label in labels}) < 2:
         raise TinyBertError(

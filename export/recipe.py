@@ -12,7 +12,7 @@ from tinybert_tf.export.qat import quantize_aware
 from tinybert_tf.export.targets import find_target, scheme_of
 from tinybert_tf.models import TinyBertTextClassifier
 
-EPOCHS = 2
+EPOCHS = 1
 LEARNING_RATE = 5e-5
 
 
@@ -62,7 +62,7 @@ def quantize(
         teacher: TinyBertTextClassifier that is imitated. Defaults to `None`: the student itself in
             float.
         stages: as in `tb.distill`. Defaults to `"prediction"`.
-        epochs: int or dict. Defaults to `2`.
+        epochs: int or dict. Defaults to `1`.
         learning_rate: float or dict. Defaults to `5e-5`.
         batch_size: int. Defaults to `32`.
         max_vocabulary: int. Tokens that `"small"` keeps, the most frequent. Defaults to `None`:

@@ -38,6 +38,9 @@ _PUBLIC = {
     "LengthBucketedBatches": "tinybert_tf.text.batches",
     "class_weights": "tinybert_tf.text.weights",
     "load_intents": "tinybert_tf.text.intents",
+    # Compression
+    "prune_vocabulary": "tinybert_tf.compress",
+    "apply_pruning": "tinybert_tf.compress",
     # Evaluation
     "evaluate_classifier": "tinybert_tf.evaluate",
     "Comparison": "tinybert_tf.evaluate",
@@ -52,6 +55,7 @@ __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
     from tinybert_tf.checkpoints import default_teacher, save_hf
+    from tinybert_tf.compress import apply_pruning, prune_vocabulary
     from tinybert_tf.config import ARCHITECTURES, architecture
     from tinybert_tf.distillation import (
         AttentionLoss,

@@ -85,6 +85,14 @@ def test_dynamic_int8_file_is_within_the_tolerance(gpu, tmp_path, make):
     assert_answers_differ(check)
 
 
+@pytest.mark.parametrize("target", ["small", "nnapi"])
+def test_other_targets_are_within_the_tolerance(gpu, tmp_path, target):
+    path = to_tflite(softened(build_classifier()), tmp_path / "m.tflite", target=target).path
+    check = check_gpu(path).require()
+    assert 0 < check.max_difference < 1e-2
+    assert_answers_differ(check)
+
+
 @pytest.mark.parametrize(
     "variant",
     [

@@ -217,7 +217,7 @@ def test_nan_weights():
 
 def test_static_needs_calibration(classifier):
     for texts in (None, []):
-        with pytest.raises(TinyBertError, match="Expected calibration_texts for 'static_int8'"):
+        with pytest.raises(TinyBertError, match="Expected training texts for 'static_int8'"):
             quantize_aware(classifier, "static_int8", texts)
 
 

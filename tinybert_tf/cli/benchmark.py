@@ -133,13 +133,13 @@ def _table(timings: list) -> Table:
             escape(names[contender.path]),
             str(contender.entry.sequence_length or "-"),
             str(contender.threads),
-            *(f"{ms:.2f}" for ms in (latency.median_ms, latency.min_ms, latency.max_ms)),
+            *map(_digits, (latency.median_ms, latency.min_ms, latency.max_ms)),
         ]
         if several:
             cells.append(f"{ratio.median:.2f}")
-        cells.append(f"{contender.size_bytes / 1e6:.1f}")
+        cells.append(_digits(contender.size_bytes / 1e6))
         if with_memory:
-            cells.append("-" if row.memory is None else f"{row.memory.resident_bytes / 1e6:.1f}")
+            cells.append("-" if row.memory is None else _digits(row.memory.resident_bytes / 1e6))
         table.add_row(*cells)
     return table
 
@@ -148,8 +148,8 @@ def _operator_table(contender, costs) -> Table:
     """Operators of one file, the cheap ones summed up."""
     tokens, threads = contender.entry.sequence_length, contender.threads
     title = f"{contender.path.name}: {tokens or '-'} tokens, {threads} thread{'s'[: threads > 1]}"
-    whole = f"{costs.whole.median_ms:.2f} ms (min {costs.whole.min_ms:.2f})"
-    caption = f"sum {costs.sum_ms:.2f} ms; the whole graph {whole}"
+    whole = f"{_digits(costs.whole.median_ms)} ms (min {_digits(costs.whole.min_ms)})"
+    caption = f"sum {_digits(costs.sum_ms)} ms; the whole graph {whole}"
     table = Table(
         title=escape(title), title_justify="left", caption=caption, caption_justify="left"
     )
@@ -166,6 +166,11 @@ def _operator_table(contender, costs) -> Table:
         share = f"{100 * milliseconds / total:.1f} %"
         table.add_row(escape(operator), kind, str(count), f"{milliseconds:.3f}", share)
     return table
+
+
+def _digits(value: float) -> str:
+    """Three digits that count, from 0.001 on."""
+    return f"{value:.{1 if value >= 10 else 2 if value >= 1 else 3}f}"
 
 
 def _names(paths: set[Path]) -> dict[Path, str]:

@@ -68,7 +68,7 @@ def quantize(
     text_column: options.TextColumn = None,
     pair_column: options.PairColumn = None,
     label_column: options.LabelColumn = None,
-    epochs: Epochs = 2,
+    epochs: Epochs = 1,
     batch_size: options.BatchSize = 32,
     learning_rate: LearningRate = 5e-5,
     seed: options.Seed = 0,
