@@ -21,6 +21,11 @@ TARGET = {
     "per_tensor_int8": "nnapi",
     "static_int8": "npu_int8",
 }
+# Both kinds of activations in the quick run, all schemes in the whole one.
+EACH_KIND = [
+    name if name in ("dynamic_int8", "static_int8") else pytest.param(name, marks=pytest.mark.slow)
+    for name in SCHEMES
+]
 FLOAT_ACTIVATIONS = [name for name in SCHEMES if name != "static_int8"]
 
 
@@ -95,7 +100,7 @@ def test_quantization_moves_outputs_and_training_moves_them_back(classifier):
     assert after < 0.5 * before
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", EACH_KIND)
 def test_distiller_trains_every_scheme(scheme, classifier):
     copy = aware(classifier, scheme)
     before = copy.backbone.encoder_blocks[0].attention.query_dense.kernel.numpy()
@@ -106,7 +111,7 @@ def test_distiller_trains_every_scheme(scheme, classifier):
     assert np.abs(copy.backbone.encoder_blocks[0].attention.query_dense.kernel - before).max() > 0
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", EACH_KIND)
 def test_saves_and_loads(scheme, trained, tmp_path):
     expected = trained[scheme].predict_proba(TEXTS)
     trained[scheme].save(tmp_path / "m.keras")
@@ -163,6 +168,7 @@ def test_quantize_trains_for_a_target(classifier, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_quantize_goes_on_after_a_kill(classifier, tmp_path):
     """Ranges of int8 activations are part of what is resumed."""
 
