@@ -1,7 +1,7 @@
 """How fast exported files are beside ONNX Runtime and PyTorch: RESULTS.md's latency table.
 
     pip install -e '.[benchmark]'
-    python benchmarks/latency.py [FILE...] --out DIR [--lengths 128,32] [--threads 2]
+    python benchmarks/latency.py [FILE...] --out DIR [--lengths 128,32] [--threads 2] [--realtime]
 
 Compares .tflite files, or without FILE those made on the spot from random weights of one
 architecture, with the same weights in ONNX Runtime (int8: fused by its transformer optimizer or
@@ -11,12 +11,14 @@ timed, the probabilities of all contenders of the same weights are compared.
 
 Method: every contender has a process of its own with `--threads` threads, in its runtime's default
 settings. They take turns in a random order, round by round; the others sleep meanwhile, and a pause
-before each turn lets their threads stop spinning. A turn is a few calls that are not counted,
-then timed ones. Ratios are medians of the rounds' ratios; "of minima" compares the fastest calls, which
+before each turn lets their threads stop spinning. A turn is a few calls that are not counted, then
+timed ones. Ratios are medians of the rounds' ratios; "of minima" compares the fastest calls, which
 a busy machine disturbs least. "alone" is a check: the median when no other contender's process
-exists. On a busy machine PyTorch's threads lose more than others', since they wait for each other
-by spinning: trust its figures only where median and minimum are close. Writes results.json and
-results.md to the output folder.
+exists. Writes results.json and results.md to the output folder.
+
+Where other work cannot be stopped, --realtime schedules the contenders before it (on Linux, by the
+superuser). Without it a busy machine distorts the ratios, PyTorch's most of all: its threads wait
+for each other by spinning.
 """
 
 import argparse
@@ -52,11 +54,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--calls", type=int, default=10, help="timed calls a turn, at most")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds before each turn")
+    parser.add_argument("--realtime", action="store_true")
     parser.add_argument("--architecture", default="tinybert_4l_312")
     arguments = parser.parse_args()
     results = {**_machine(), **_settings(arguments), "lengths": {}}
     print(_header(results), flush=True)
-    if results["load"] > 0.5:
+    if results["load"] > 0.5 and not arguments.realtime:
         print("The machine is busy: look at the minima too.", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         made = write_student(arguments.architecture, arguments.lengths, Path(folder))
@@ -93,7 +96,9 @@ def _contenders(arguments, length: int, made: dict, base: Path, folder: Path) ->
 
 def _compare(field: list[Contender], length: int, arguments) -> list[dict]:
     """Checks and times a field; returns a row for each."""
-    workers = [Worker(contender, length, arguments.threads) for contender in field]
+    workers = [
+        Worker(contender, length, arguments.threads, arguments.realtime) for contender in field
+    ]
     try:
         differences = _check(field, workers)
         turns = {c.name: worker.turn for c, worker in zip(field, workers, strict=True)}
@@ -135,7 +140,7 @@ def _check(field: list[Contender], workers: list[Worker]) -> list[float | None]:
 
 def _alone(contender: Contender, length: int, arguments) -> float:
     """Median milliseconds with no other contender's process about."""
-    worker = Worker(contender, length, arguments.threads)
+    worker = Worker(contender, length, arguments.threads, arguments.realtime)
     try:
         timing = take_turns({"": worker.turn}, rounds=max(5, arguments.rounds // 3), pause=0.0)[""]
     finally:
@@ -185,13 +190,13 @@ def _header(results: dict) -> str:
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     return (
         f"{results['date']}; {results['processor']}, {results['cores']} cores, load "
-        f"{results['load']:.1f} at the start; {results['threads']} threads each, "
-        f"{results['rounds']} rounds; {results['architecture']}; {versions}."
+        f"{results['load']:.1f} at the start{', real-time priority' * results['realtime']}; "
+        f"{results['threads']} threads each, {results['rounds']} rounds; {results['architecture']}; {versions}."
     )
 
 
 def _settings(arguments) -> dict:
-    names = ("threads", "rounds", "calls", "pause", "architecture")
+    names = ("threads", "rounds", "calls", "pause", "realtime", "architecture")
     return {name: getattr(arguments, name) for name in names}
 
 

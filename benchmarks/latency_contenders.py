@@ -1,5 +1,6 @@
 """The contenders of latency.py: files to make, and calls to time in processes of their own."""
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -118,13 +119,14 @@ class Worker:
         contender: Contender.
         length: int. Tokens.
         threads: int. Threads of its runtime.
+        realtime: bool. Whether it is scheduled before all ordinary processes.
     """
 
-    def __init__(self, contender: Contender, length: int, threads: int):
+    def __init__(self, contender: Contender, length: int, threads: int, realtime: bool = False):
         context = get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(other, contender, length, threads), daemon=True
+            target=_serve, args=(other, contender, length, threads, realtime), daemon=True
         )
         self._process.start()
         other.close()
@@ -147,9 +149,11 @@ class Worker:
         return answer
 
 
-def _serve(pipe, contender: Contender, length: int, threads: int) -> None:
+def _serve(pipe, contender: Contender, length: int, threads: int, realtime: bool) -> None:
     warnings.simplefilter("ignore")
     try:
+        if realtime:  # inherited by the threads that the runtime starts
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         call = open_call(contender, length, threads)
         pipe.send(call())
     except Exception as error:

@@ -122,7 +122,7 @@ class LoweredClassifier(tf.Module):
             hidden = self._dense(hidden, weights.reduction, "reduction")
         pooled = self._tanh(self._dense(hidden, weights.pooler, "pooler"))
         if weights.relu_head:
-            pooled = tf.nn.relu(pooled)
+            pooled = self._relu(pooled)
         logits = self._dense(pooled, weights.logits, "logits")
         logits = tf.reshape(logits, (1, weights.num_classes))
         return tf.sigmoid(logits) if weights.multi_label else tf.nn.softmax(logits)
@@ -191,6 +191,9 @@ class LoweredClassifier(tf.Module):
 
     def _tanh(self, x) -> tf.Tensor:
         return tf.tanh(x)
+
+    def _relu(self, x) -> tf.Tensor:
+        return tf.nn.relu(x)
 
     def _dense(self, x, weights: DenseWeights, name: str, scale: float = 1.0) -> tf.Tensor:
         """A fully-connected layer; `scale` is what its output was multiplied by."""

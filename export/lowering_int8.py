@@ -48,6 +48,9 @@ class LoweredInt8Classifier(LoweredClassifier):
     def _tanh(self, x) -> tf.Tensor:
         return _fake_quant(tf.tanh(x), -1.0, 127 / 128)
 
+    def _relu(self, x) -> tf.Tensor:
+        return _fake_quant(tf.nn.relu(x), -1.0, 127 / 128)
+
     def _norm(self, x, weights: NormWeights, name: str) -> tf.Tensor:
         mean = self._round(tf.reduce_mean(x, axis=-1, keepdims=True), f"{name}/mean")
         centered = self._round(x - mean, f"{name}/centered")

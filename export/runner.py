@@ -131,11 +131,18 @@ class TFLiteClassifier:
         if segment_ids is not None:
             rows["segment_ids"][0, :length] = segment_ids
         if self._signatures:
-            return self._run_signature(self._signatures[columns], rows)
+            return self._normalized(self._run_signature(self._signatures[columns], rows))
         for name, index in zip(self._order, self._input_indices, strict=True):
             self._interpreter.set_tensor(index, rows[name])
         self.invoke()
-        return self._interpreter.get_tensor(self._output_index)[0]
+        return self._normalized(self._interpreter.get_tensor(self._output_index)[0])
+
+    def _normalized(self, probabilities: np.ndarray) -> np.ndarray:
+        """An int8 softmax returns multiples of 1/256, whose sum may miss 1."""
+        total = probabilities.sum()
+        if self.quantization != "static_int8" or self.multi_label or total <= 0:
+            return probabilities
+        return probabilities / total
 
     def _run_signature(self, key: str, rows: dict[str, np.ndarray]) -> np.ndarray:
         try:

@@ -88,6 +88,14 @@ def test_int8_file_follows_its_simulation(arguments, tmp_path):
     assert np.abs(own - simulated).mean() < 0.01
 
 
+def test_int8_probabilities_of_many_classes_sum_to_one(tmp_path):
+    classifier = build_classifier(labels=[f"class {index}" for index in range(90)])
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="npu_int8", texts=TEXTS * 20).path
+    probabilities = TFLiteClassifier(path).predict_proba(TEXTS)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    assert len(np.unique(probabilities)) > 3
+
+
 def test_quantization_moves_outputs_and_training_moves_them_back(classifier):
     plain = classifier.predict_proba(TEXTS)
     copy = aware(classifier, "int4_weights")

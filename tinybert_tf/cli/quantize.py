@@ -85,8 +85,8 @@ def quantize(
 
         tinybert-tf quantize train.csv --student runs/student --teacher runs/teacher \\
             --out runs/quantized
-        tinybert-tf quantize train.csv --student runs/student --target npu_int8 \\
-            --out runs/npu
+        tinybert-tf quantize train.csv --student runs/student --teacher runs/teacher \\
+            --target npu_int8 --out runs/npu
     """
     recipe = {
         "target": target.value,
