@@ -191,7 +191,8 @@ def _header(results: dict) -> str:
     return (
         f"{results['date']}; {results['processor']}, {results['cores']} cores, load "
         f"{results['load']:.1f} at the start{', real-time priority' * results['realtime']}; "
-        f"{results['threads']} threads each, {results['rounds']} rounds; {results['architecture']}; {versions}."
+        f"{results['threads']} threads each, {results['rounds']} rounds; "
+        f"{results['architecture']}; {versions}."
     )
 
 
