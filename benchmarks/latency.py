@@ -142,7 +142,12 @@ def _alone(contender: Contender, length: int, arguments) -> float:
     """Median milliseconds with no other contender's process about."""
     worker = Worker(contender, length, arguments.threads, arguments.realtime)
     try:
-        timing = take_turns({"": worker.turn}, rounds=max(5, arguments.rounds // 3), pause=0.0)[""]
+        timing = take_turns(
+            {"": worker.turn},
+            rounds=max(5, arguments.rounds // 3),
+            calls=arguments.calls,
+            pause=arguments.pause,
+        )[""]
     finally:
         worker.close()
     return timing.latency.median_ms
