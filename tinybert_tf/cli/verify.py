@@ -33,6 +33,14 @@ Gpu = Annotated[
         help="Also run the first texts on LiteRT's GPU accelerator and compare with the CPU.",
     ),
 ]
+GpuTolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="Largest difference of a probability between GPU and CPU.",
+        min=0.0,
+        show_default="1e-4; quantized files 1e-2",
+    ),
+]
 # A software Vulkan device takes seconds a text.
 _GPU_TEXTS = 8
 
@@ -45,6 +53,7 @@ def verify(
     min_accuracy: MinAccuracy = None,
     threads: Threads = 2,
     gpu: Gpu = False,
+    gpu_tolerance: GpuTolerance = None,
     text_column: options.TextColumn = None,
     pair_column: options.PairColumn = None,
     label_column: options.LabelColumn = None,
@@ -75,7 +84,7 @@ def verify(
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
     examples = read_examples(data, multi_label=runner.multi_label, **columns)
     check_known(examples, runner.labels)
-    gpu_check = _check_gpu(file, inputs(examples)) if gpu else None
+    gpu_check = _check_gpu(file, inputs(examples), gpu_tolerance) if gpu else None
     found = export.verify(
         file, inputs(examples), examples.labels, classifier=classifier, num_threads=threads
     )
@@ -105,7 +114,7 @@ def verify(
         )
 
 
-def _check_gpu(file: Path, texts):
+def _check_gpu(file: Path, texts, tolerance: float | None):
     from tinybert_tf.export.accelerator import check_gpu
 
     if isinstance(texts, tuple):
@@ -113,4 +122,4 @@ def _check_gpu(file: Path, texts):
     else:
         texts = texts[:_GPU_TEXTS]
     with working("running on the GPU accelerator"):
-        return check_gpu(file, texts)
+        return check_gpu(file, texts, tolerance=tolerance)
