@@ -118,7 +118,7 @@ def _table(timings: list) -> Table:
     paths = {timing.contender.path for timing in timings}
     several, names = len(paths) > 1, _names(paths)
     with_memory = any(timing.memory is not None for timing in timings)
-    table = Table()
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("file", overflow="fold")
     for heading in ("tokens", "threads", "median ms", "min", "max"):
         table.add_column(heading, justify="right")
@@ -151,7 +151,13 @@ def _operator_table(contender, costs) -> Table:
     whole = f"{_digits(costs.whole.median_ms)} ms (min {_digits(costs.whole.min_ms)})"
     caption = f"sum {_digits(costs.sum_ms)} ms; the whole graph {whole}"
     table = Table(
-        title=escape(title), title_justify="left", caption=caption, caption_justify="left"
+        box=None,
+        padding=(0, 1),
+        pad_edge=False,
+        title=escape(title),
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
     )
     table.add_column("operator")
     table.add_column("numbers")
