@@ -60,7 +60,7 @@ def quantize(
         target: string. See `to_tflite`. Defaults to `"universal"`.
         scheme: string. A scheme in place of the target's. Defaults to `None`.
         teacher: TinyBertTextClassifier that is imitated: give the student's teacher. Defaults to
-            `None`: the student itself in float, which on sst2 was worse than no training.
+            `None`: the student itself in float, which teaches little.
         stages: as in `tb.distill`. Defaults to `"prediction"`.
         epochs: int or dict. Defaults to `1`.
         learning_rate: float or dict. Defaults to `5e-5`.

@@ -26,6 +26,7 @@ def encoder(build_tiny, tmp_path_factory):
     return str(save_hf(classifier.backbone, folder, classifier.wordpiece))
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_four_verified_files_and_a_table(encoder, tmp_path, capsys):
     results = run_demo(PLAN, tmp_path / "demo", teacher=encoder)
     rows = {(row["model"], row["target"]): row for row in results["rows"]}

@@ -22,6 +22,8 @@ def interrupted(tables, tiny_hf_folder, tmp_path_factory):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A suite started in the background of a shell ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     saved, end = folder / "checkpoints/finetune.npz", time.monotonic() + 300
     while time.monotonic() < end and process.poll() is None and not saved.exists():
