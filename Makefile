@@ -1,4 +1,4 @@
-# make demo   a new environment, then teacher -> student -> .tflite on embedded data (10 minutes)
+# make demo   a new environment, then teacher -> student -> int8 -> .tflite (about 10 minutes)
 # make test   a new environment, then the test suite
 # make lint   style and format, in an environment of its own
 #

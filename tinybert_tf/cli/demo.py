@@ -220,11 +220,11 @@ def _table(rows: list[dict]) -> Table:
         title="Phone-assistant intents: teacher and student as .tflite files",
         caption="universal: int8 for CPU and GPU, the student trained for it; dev: same grammar as "
         "training; test: written by hand; ms: median latency, 2 threads, this machine; "
-        "difference: largest of any probability to the Keras model that was exported",
+        "differs: largest of any probability to the Keras model that was exported",
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)
-    headings = ("dev %", "test %", "weights", "MB", "ms", "difference")
+    headings = ("dev %", "test %", "MB", "ms", "differs")
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in rows:
@@ -233,7 +233,6 @@ def _table(rows: list[dict]) -> Table:
             f"{row['target']}, trained" if row["trained"] else row["target"],
             f"{100 * row['dev_accuracy']:.1f}",
             f"{100 * row['test_accuracy']:.1f}",
-            f"{row['parameters'] / 1e6:.1f} M",
             f"{row['size_mb']:.1f}",
             f"{row['latency_ms']:.2f}",
             f"{row['largest_difference']:.1g}",
