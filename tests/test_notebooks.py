@@ -159,6 +159,7 @@ def test_int8_file_agrees_with_the_saved_student(executed, folder):
     from tinybert_tf import export
 
     written = folder / "runs" / "quickstart"
+    assert tb.TinyBertTextClassifier  # names load on first use, and Keras must know the class
     student = keras.models.load_model(written / "student.keras", compile=False)
     texts, labels = tb.load_intents(per_intent=1).test
     file = written / "student_universal.tflite"
