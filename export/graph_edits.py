@@ -70,17 +70,8 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
     """An operator that gives tensor `index` leading axes of size 1, up to `rank`."""
     source = model.subgraphs[0].tensors[index]
     shape = np.array([1] * (rank - len(source.shape)) + list(source.shape), "int32")
-    model.buffers.append(schema.BufferT(data=np.frombuffer(shape.tobytes(), "uint8")))
-    constant = _add_tensor(
-        model,
-        schema.TensorT(
-            name=f"{tensor_name(source)}/shape".encode(),
-            shape=np.array([rank], "int32"),
-            type=schema.TensorType.INT32,
-            buffer=len(model.buffers) - 1,
-        ),
-    )
-    result = _add_tensor(
+    constant = add_constant(model, f"{tensor_name(source)}/shape", shape)
+    result = add_tensor(
         model,
         schema.TensorT(
             name=f"{tensor_name(source)}/reshaped".encode(),
@@ -90,7 +81,7 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
         ),
     )
     return schema.OperatorT(
-        opcodeIndex=_reshape_code(model),
+        opcodeIndex=operator_code(model, schema.BuiltinOperator.RESHAPE, 1),
         inputs=np.array([index, constant], "int32"),
         outputs=np.array([result], "int32"),
         builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
@@ -98,12 +89,36 @@ def _reshape(model: schema.ModelT, index: int, rank: int) -> schema.OperatorT:
     )
 
 
-def _add_tensor(model: schema.ModelT, tensor: schema.TensorT) -> int:
+def add_tensor(model: schema.ModelT, tensor: schema.TensorT) -> int:
+    """Adds a tensor to a model of one subgraph; returns its index."""
     tensor.hasRank = True
     model.subgraphs[0].tensors.append(tensor)
     return len(model.subgraphs[0].tensors) - 1
 
 
-def _reshape_code(model: schema.ModelT) -> int:
-    codes = [code.builtinCode for code in model.operatorCodes]
-    return codes.index(schema.BuiltinOperator.RESHAPE)
+def add_constant(model: schema.ModelT, name: str, values: np.ndarray) -> int:
+    """Adds an int32 or float32 vector to a model of one subgraph; returns its tensor's index."""
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), "uint8")))
+    types = {"int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
+    return add_tensor(
+        model,
+        schema.TensorT(
+            name=name.encode(),
+            shape=np.array(values.shape, "int32"),
+            type=types[values.dtype.name],
+            buffer=len(model.buffers) - 1,
+        ),
+    )
+
+
+def operator_code(model: schema.ModelT, operator: int, version: int) -> int:
+    """Index of an operator in a version, added to the model when it is not there."""
+    for index, code in enumerate(model.operatorCodes):
+        if code.builtinCode == operator and code.version == version:
+            return index
+    model.operatorCodes.append(
+        schema.OperatorCodeT(
+            builtinCode=operator, deprecatedBuiltinCode=min(operator, 127), version=version
+        )
+    )
+    return len(model.operatorCodes) - 1

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinybert_tf.export.delegates import DelegateReport, check
 from tinybert_tf.export.delegates.graph import Operator, Tensor, read_operators, whole_file
 from tinybert_tf.export.delegates.layers import graph_parts
-from tinybert_tf.export.model_file import ModelFile, read_model_file
+from tinybert_tf.export.model_file import TYPE_NAMES, ModelFile, read_model_file
 
 WORD_TABLE, POSITIONS = "word table", "position, segment"
 ATTENTION, FEED_FORWARD, HEAD = "attention", "feed-forward", "head"
@@ -19,7 +19,6 @@ _ORDER = (WORD_TABLE, POSITIONS, ATTENTION, FEED_FORWARD, HEAD, OTHER, GRAPH, PA
 _LOOKUPS = ("EMBEDDING_LOOKUP", "GATHER")
 # What hands constants on to the operator that computes with them.
 _PREPARING = ("DEQUANTIZE", "TRANSPOSE", "RESHAPE", "CAST")
-_TYPES = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def _signatures(model: schema.ModelT) -> tuple[Signature, ...]:
 
 def _tensor(name: str, tensor: schema.TensorT) -> SignatureTensor:
     shape = _ints(tensor.shapeSignature) or _ints(tensor.shape)
-    return SignatureTensor(name, tuple(shape), _TYPES.get(tensor.type, "?").lower())
+    return SignatureTensor(name, tuple(shape), TYPE_NAMES.get(tensor.type, "?").lower())
 
 
 def _ints(values: Iterable | None) -> list[int]:

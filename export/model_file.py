@@ -24,9 +24,13 @@ SETTINGS_FILE = "tinybert.json"
 _ALIGNMENT = 16
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
-}
+
+def _names(values: type) -> dict[int, str]:
+    return {value: name for name, value in vars(values).items() if isinstance(value, int)}
+
+
+# Names in TFLite's schema by their numbers.
+OPERATOR_NAMES, TYPE_NAMES = _names(schema.BuiltinOperator), _names(schema.TensorType)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class ModelFile:
         """How often each operator occurs, by its name in TFLite's schema."""
         codes = self.model.operatorCodes
         return collections.Counter(
-            _OPERATORS[codes[operator.opcodeIndex].builtinCode]
+            OPERATOR_NAMES[codes[operator.opcodeIndex].builtinCode]
             for graph in self.model.subgraphs
             for operator in graph.operators
         )

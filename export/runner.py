@@ -210,14 +210,12 @@ def _shape(file: ModelFile, graph) -> tuple[int, int]:
 
 def _signatures(file: ModelFile) -> dict[int, str]:
     """Signature keys by length, of signatures with our input names."""
-    return {
-        int(file.model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex].shape[1]): (
-            signature.signatureKey.decode()
-        )
-        for signature in file.model.signatureDefs or []
-        for entry in signature.inputs
-        if {item.name.decode() for item in signature.inputs} == set(_INPUTS)
-    }
+    found = {}
+    for signature in file.model.signatureDefs or []:
+        if {entry.name.decode() for entry in signature.inputs} == set(_INPUTS):
+            length, _ = _shape(file, file.model.subgraphs[signature.subgraphIndex])
+            found[length] = signature.signatureKey.decode()
+    return found
 
 
 def _is_row(tensor, kind: int) -> bool:

@@ -4,12 +4,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from tinybert_tf.export.model_file import pack_model
+from tinybert_tf.export.model_file import OPERATOR_NAMES, TYPE_NAMES, pack_model
 
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
-}
-_TYPES = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 _LOOKUPS = ("EMBEDDING_LOOKUP", "GATHER")
 
 
@@ -33,7 +29,7 @@ class SingleOperator:
         """The name in TFLite's schema, or that of a custom operator."""
         if self._code.customCode:
             return self._code.customCode.decode("utf-8", "replace")
-        return _OPERATORS.get(self._code.builtinCode, str(self._code.builtinCode))
+        return OPERATOR_NAMES.get(self._code.builtinCode, str(self._code.builtinCode))
 
     @property
     def kind(self) -> str:
@@ -160,7 +156,7 @@ class SingleOperator:
         return "x".join(map(str, self._dims(index))) or "scalar"
 
     def _type(self, index: int) -> str:
-        return _TYPES[self._tensors[index].type].lower()
+        return TYPE_NAMES[self._tensors[index].type].lower()
 
     def _tensor_key(self, index: int) -> tuple:
         if index < 0:

@@ -8,6 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.graph_edits import add_constant, add_tensor, operator_code
 from tinybert_tf.export.weights import Grid
 
 _Operator = schema.BuiltinOperator
@@ -39,24 +40,23 @@ def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray
             "Expected every quantized matrix as a constant of the converted file; this version of "
             f"the converter changes them. Received: no constant for matrices of {shapes}"
         )
-    versions = _Versions(model)
     operators = []
     for operator in graph.operators:
         operators.append(operator)
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         if code == _Operator.GATHER and int(operator.inputs[0]) in packed:
-            operator.opcodeIndex = versions.code(code, 2)
-            operators.append(_dequantize(model, operator, versions))
+            operator.opcodeIndex = operator_code(model, code, 2)
+            operators.append(_dequantize(model, operator))
         elif code == _Operator.EMBEDDING_LOOKUP and int(operator.inputs[1]) in packed:
-            operator.opcodeIndex = versions.code(code, 4)
+            operator.opcodeIndex = operator_code(model, code, 4)
         elif code == _Operator.FULLY_CONNECTED and int(operator.inputs[1]) in packed:
             grid, bias = packed[int(operator.inputs[1])]
             per_channel = grid.scales.size > 1
             # Symmetric inputs where old runtimes shall read the file: NNAPI knows no others.
             operator.builtinOptions.asymmetricQuantizeInputs = per_channel
-            operator.opcodeIndex = versions.code(code, 12 if per_channel else 5)
+            operator.opcodeIndex = operator_code(model, code, 12 if per_channel else 5)
             if not _holds(model, operator.inputs[2:], bias):
-                constant = _add_constant(model, bias)
+                constant = add_constant(model, "bias", bias)
                 operator.inputs = np.array([*operator.inputs[:2], constant], "int32")
     graph.operators = operators
     _drop_unused(model)
@@ -77,22 +77,6 @@ def _holds(model: schema.ModelT, bias: np.ndarray, values: np.ndarray) -> bool:
         return False
     data = model.buffers[model.subgraphs[0].tensors[bias[0]].buffer].data
     return data is not None and bytes(data) == values.astype("float32").tobytes()
-
-
-def _add_constant(model: schema.ModelT, values: np.ndarray) -> int:
-    """Index of a float32 vector as a new constant."""
-    model.buffers.append(schema.BufferT(data=values.astype("float32").view("uint8")))
-    tensors = model.subgraphs[0].tensors
-    tensors.append(
-        schema.TensorT(
-            name=b"bias",
-            shape=np.array(values.shape, "int32"),
-            type=schema.TensorType.FLOAT32,
-            buffer=len(model.buffers) - 1,
-            hasRank=True,
-        )
-    )
-    return len(tensors) - 1
 
 
 def _drop_unused(model: schema.ModelT) -> None:
@@ -129,45 +113,24 @@ def _nibbles(values: np.ndarray) -> np.ndarray:
     return (low | (high << 4)).astype("uint8")
 
 
-def _dequantize(
-    model: schema.ModelT, gather: schema.OperatorT, versions: "_Versions"
-) -> schema.OperatorT:
+def _dequantize(model: schema.ModelT, gather: schema.OperatorT) -> schema.OperatorT:
     """Makes a GATHER of an integer table return integers; returns the operator that decodes."""
     graph = model.subgraphs[0]
     table, result = graph.tensors[gather.inputs[0]], gather.outputs[0]
-    graph.tensors.append(
+    integers = add_tensor(
+        model,
         schema.TensorT(
             name=b"word_embeddings_int8",
             shape=graph.tensors[result].shape,
             type=table.type,
             quantization=table.quantization,
-            hasRank=True,
-        )
+        ),
     )
-    gather.outputs = np.array([len(graph.tensors) - 1], "int32")
+    gather.outputs = np.array([integers], "int32")
     return schema.OperatorT(
-        opcodeIndex=versions.code(_Operator.DEQUANTIZE, 2),
+        opcodeIndex=operator_code(model, _Operator.DEQUANTIZE, 2),
         inputs=gather.outputs,
         outputs=np.array([result], "int32"),
         builtinOptionsType=schema.BuiltinOptions.DequantizeOptions,
         builtinOptions=schema.DequantizeOptionsT(),
     )
-
-
-class _Versions:
-    """Operator codes of a model, by operator and version."""
-
-    def __init__(self, model: schema.ModelT):
-        self._codes = model.operatorCodes
-
-    def code(self, operator: int, version: int) -> int:
-        """Index of an operator code, added when it is not there."""
-        for index, code in enumerate(self._codes):
-            if code.builtinCode == operator and code.version == version:
-                return index
-        self._codes.append(
-            schema.OperatorCodeT(
-                builtinCode=operator, deprecatedBuiltinCode=min(operator, 127), version=version
-            )
-        )
-        return len(self._codes) - 1

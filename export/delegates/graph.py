@@ -8,12 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export.model_file import tensor_name
+from tinybert_tf.export.model_file import OPERATOR_NAMES, TYPE_NAMES, tensor_name
 
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
-}
-_TYPES = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 _DTYPES = {"INT32": "<i4", "INT64": "<i8", "INT8": "i1", "FLOAT32": "<f4"}
 # Operators behind which a tensor still counts as produced by what came before.
 _TRANSPARENT = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
@@ -173,7 +169,7 @@ def _subgraph(model: schema.ModelT, number: int) -> Iterator[Operator]:
         found = Operator(
             subgraph=number,
             index=index,
-            name=_OPERATORS.get(builtin, f"BUILTIN_{builtin}"),
+            name=OPERATOR_NAMES.get(builtin, f"BUILTIN_{builtin}"),
             custom=custom,
             version=code.version,
             inputs=tuple(tensors[i] if i >= 0 else None for i in _indices(operator.inputs)),
@@ -202,7 +198,7 @@ def _tensor(model: schema.ModelT, index: int, tensor: schema.TensorT) -> Tensor:
         index=index,
         name=tensor_name(tensor),
         shape=tuple(_indices(shape)),
-        type=_TYPES.get(tensor.type, str(tensor.type)),
+        type=TYPE_NAMES.get(tensor.type, str(tensor.type)),
         constant=has_data or (buffer.offset or 0) > 1,
         buffer=tensor.buffer,
         scales=_array(quantization and quantization.scale),

@@ -10,17 +10,9 @@ from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.targets import TARGETS
 
-
-class Target(str, Enum):
-    """Export profiles; see `tinybert_tf.export.targets`."""
-
-    universal = "universal"
-    small = "small"
-    nnapi = "nnapi"
-    npu_int8 = "npu_int8"
-    float32 = "float32"
-
+Target = Enum("Target", {name: name for name in TARGETS}, type=str)
 
 TargetOption = Annotated[
     Target | None,
@@ -119,8 +111,6 @@ def export(
 
 def _target_of(classifier) -> str:
     """The target that a classifier was quantized for; universal when it was not."""
-    from tinybert_tf.export.targets import TARGETS
-
     scheme = classifier.backbone.quantization or "dynamic_int8"
     return next((t.name for t in TARGETS.values() if t.scheme == scheme), "universal")
 

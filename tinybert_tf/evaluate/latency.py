@@ -54,9 +54,15 @@ def time_calls(function: Callable[[], object], repeats: int = 50, warmup: int = 
         )
     for _ in range(warmup):
         function()
+    milliseconds = call_times(function, repeats)
+    return Latency(statistics.median(milliseconds), min(milliseconds), max(milliseconds), repeats)
+
+
+def call_times(function: Callable[[], object], calls: int) -> list[float]:
+    """Calls `function` so many times; returns the milliseconds of each call."""
     milliseconds = []
-    for _ in range(repeats):
+    for _ in range(calls):
         start = time.perf_counter()
         function()
         milliseconds.append((time.perf_counter() - start) * 1e3)
-    return Latency(statistics.median(milliseconds), min(milliseconds), max(milliseconds), repeats)
+    return milliseconds

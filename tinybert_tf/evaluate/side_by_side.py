@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.evaluate.latency import Latency
+from tinybert_tf.evaluate.latency import Latency, call_times
 
 # A turn: takes a number of calls, returns the milliseconds of each.
 Turn = Callable[[int], list[float]]
@@ -63,12 +63,7 @@ def timed(function: Callable[[], object], settle: int = 1) -> Turn:
     def turn(calls: int) -> list[float]:
         for _ in range(settle):
             function()
-        milliseconds = []
-        for _ in range(calls):
-            start = time.perf_counter()
-            function()
-            milliseconds.append((time.perf_counter() - start) * 1e3)
-        return milliseconds
+        return call_times(function, calls)
 
     return turn
 

@@ -28,23 +28,13 @@ class QuantizedEmbedding(keras.layers.Embedding):
         input_dim: int. Rows.
         output_dim: int. Width of a row.
         scheme: string. See `SCHEMES`.
-        per_row: bool. Defaults to `None`: the scheme's.
-        bits: int. Defaults to `None`: the scheme's.
     """
 
-    def __init__(
-        self,
-        input_dim: int,
-        output_dim: int,
-        scheme: str,
-        per_row: bool | None = None,
-        bits: int | None = None,
-        **kwargs,
-    ):
+    def __init__(self, input_dim: int, output_dim: int, scheme: str, **kwargs):
         super().__init__(input_dim, output_dim, **kwargs)
         self.scheme = scheme
-        self.per_row = find_scheme(scheme).table_per_row if per_row is None else per_row
-        self.bits = bits or find_scheme(scheme).table_bits
+        self.per_row = find_scheme(scheme).table_per_row
+        self.bits = find_scheme(scheme).table_bits
 
     def call(self, inputs):
         rows = tf.gather(self.embeddings.value, inputs)
@@ -68,9 +58,4 @@ class QuantizedEmbedding(keras.layers.Embedding):
         return integers, scales.reshape(-1)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "scheme": self.scheme,
-            "per_row": self.per_row,
-            "bits": self.bits,
-        }
+        return {**super().get_config(), "scheme": self.scheme}
