@@ -45,6 +45,7 @@ def quantize(
     batch_size: int = 32,
     max_vocabulary: int | None = None,
     seed: int = 0,
+    keep_best: bool = True,
     run_dir: str | os.PathLike | None = None,
     callbacks: list | None = None,
     verbose: int | str = "auto",
@@ -68,6 +69,9 @@ def quantize(
         max_vocabulary: int. Tokens that `"small"` keeps, the most frequent. Defaults to `None`:
             all that the texts need.
         seed: int. Order of the batches. Defaults to `0`.
+        keep_best: bool. Whether, given validation data, the best epoch by it is returned, the
+            start included: training can then not lose against post-training quantization there.
+            Defaults to `True`.
         run_dir: folder for checkpoints; see `tb.distill`. Defaults to `None`.
         callbacks: list of Keras callbacks. Defaults to `None`.
         verbose: as in Keras. Defaults to `"auto"`.
@@ -115,6 +119,7 @@ def quantize(
         learning_rate=learning_rate,
         batch_size=batch_size,
         seed=seed,
+        keep_best=keep_best and validation_data is not None,
         run_dir=run_dir,
         callbacks=callbacks,
         verbose=verbose,

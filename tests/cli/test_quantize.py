@@ -28,6 +28,12 @@ def test_run_describes_itself(quantized_run, invoke):
     assert shown.exit_code == 0 and "quantize" in shown.stdout
 
 
+def test_best_epoch_is_shown(quantized_run, invoke):
+    metrics = json.loads((quantized_run / "metrics.json").read_text())
+    assert metrics["history"]["prediction"]["best_epoch"] in (0, 1, 2)
+    assert "best epoch" in invoke("info", quantized_run).stdout
+
+
 def test_export_takes_the_target_from_the_run(quantized_run, invoke, tmp_path, tables):
     path = tmp_path / "m.tflite"
     result = invoke("export", quantized_run, "--out", path)

@@ -100,6 +100,7 @@ def distill(
     temperature: Temperature = 1.0,
     hard_label_weight: HardLabelWeight = 0.0,
     max_length: options.MaxLength = None,
+    keep_best: options.KeepBest = False,
     seed: options.Seed = 0,
     resume: options.Resume = True,
     overwrite: options.Overwrite = False,
@@ -131,6 +132,7 @@ def distill(
         "batch_size": batch_size,
         "temperature": temperature,
         "hard_label_weight": hard_label_weight,
+        "keep_best": keep_best,
         "seed": seed,
     }
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
@@ -212,6 +214,7 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
             temperature=recipe["temperature"],
             hard_label_weight=recipe["hard_label_weight"],
             seed=recipe["seed"],
+            keep_best=recipe["keep_best"] and stage == recipe["stages"][-1],
             run_dir=run.checkpoints,
             callbacks=stage_callbacks(run, stage),
             verbose=verbosity(),

@@ -77,6 +77,7 @@ def finetune(
     max_length: options.MaxLength = None,
     class_weight: Weighting = None,
     focal_gamma: FocalGamma = None,
+    keep_best: options.KeepBest = False,
     seed: options.Seed = 0,
     resume: options.Resume = True,
     overwrite: options.Overwrite = False,
@@ -111,6 +112,7 @@ def finetune(
         "max_length": max_length,
         "class_weight": class_weight.value if class_weight else None,
         "focal_gamma": focal_gamma,
+        "keep_best": keep_best,
         "seed": seed,
     }
     paths = {"train": train, "dev": dev, "dev_share": dev_share, "teacher": teacher, **columns}
@@ -154,6 +156,7 @@ def _train(run, split, labels: list[str], teacher: str | None, settings: dict) -
         class_weight=class_weight,
         loss=loss,
         seed=settings["seed"],
+        keep_best=settings["keep_best"],
         run_dir=run.checkpoints,
         callbacks=stage_callbacks(run, "finetune"),
         verbose=verbosity(),

@@ -87,6 +87,14 @@ Seed = Annotated[
         rich_help_panel=_TRAINING,
     ),
 ]
+KeepBest = Annotated[
+    bool,
+    typer.Option(
+        help="End with the epoch that did best on the development data (the start counts too), "
+        "not with the last.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 
 # === Run folder ===
 OutRun = Annotated[

@@ -10,16 +10,10 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.export.targets import TARGETS
 
-
-class Target(str, Enum):
-    """Targets with a quantization scheme; see `tinybert_tf.export.targets`."""
-
-    universal = "universal"
-    small = "small"
-    nnapi = "nnapi"
-    npu_int8 = "npu_int8"
-
+# Those with numbers to train for.
+Target = Enum("Target", {name: name for name, entry in TARGETS.items() if entry.scheme}, type=str)
 
 TargetOption = Annotated[
     Target,
@@ -71,6 +65,7 @@ def quantize(
     epochs: Epochs = 1,
     batch_size: options.BatchSize = 32,
     learning_rate: LearningRate = 5e-5,
+    keep_best: options.KeepBest = True,
     seed: options.Seed = 0,
     resume: options.Resume = True,
     overwrite: options.Overwrite = False,
@@ -94,6 +89,7 @@ def quantize(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "max_vocabulary": max_vocabulary,
+        "keep_best": keep_best,
         "seed": seed,
     }
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}

@@ -44,10 +44,19 @@ def show_results(run: Run) -> None:
         "float student's dev accuracy": percent(plain.get("accuracy")),
         "dev accuracy": percent(dev.get("accuracy")),
         "dev macro F1": percent(dev.get("macro_f1")),
+        "best epoch": best_epoch(metrics.get("history") or {}),
         "training time": duration(metrics["seconds"]),
         "run folder": run.folder,
     }
     out.print(pairs_table("results", pairs))
+
+
+def best_epoch(history: dict) -> str | None:
+    """The epoch that was kept, if the run kept the best."""
+    for found in (history, *(part for part in history.values() if isinstance(part, dict))):
+        if "best_epoch" in found:
+            return str(found["best_epoch"] or "0 (the start)")
+    return None
 
 
 def percent(value: float | None) -> str | None:

@@ -36,6 +36,7 @@ def distill(
     hard_label_weight: float = 0.0,
     sample_weight=None,
     seed: int = 0,
+    keep_best: bool = False,
     run_dir: str | os.PathLike | None = None,
     callbacks: list | None = None,
     verbose: int | str = "auto",
@@ -67,13 +68,15 @@ def distill(
             `0.0`, as in the paper.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
         seed: int. Order of the batches and dropout. Defaults to `0`.
+        keep_best: bool. Whether the last stage ends with its best epoch by the validation data,
+            its start included, instead of its last; see `fit_resumable`. Defaults to `False`.
         run_dir: folder for checkpoints; a run that was interrupted resumes from it. Defaults to
             `None`: not resumable.
         callbacks: list of Keras callbacks. Defaults to `None`.
         verbose: as in Keras. Defaults to `"auto"`.
 
     Returns:
-        Stage to metric name to one value an epoch.
+        Stage to metric name to one value an epoch; with `keep_best` also `"best_epoch"`.
 
     Raises:
         TinyBertError: If a stage is unknown, student and teacher do not fit, or the teacher is
@@ -126,6 +129,7 @@ def distill(
                 "temperature": temperature,
                 "hard_label_weight": hard_label_weight,
             },
+            keep_best=keep_best and stage == stages[-1],
             verbose=verbose,
         )
     return histories

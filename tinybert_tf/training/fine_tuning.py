@@ -23,6 +23,7 @@ def finetune(
     class_weight: dict | str | None = None,
     loss: keras.losses.Loss | None = None,
     seed: int = 0,
+    keep_best: bool = False,
     run_dir: str | os.PathLike | None = None,
     callbacks: list | None = None,
     verbose: int | str = "auto",
@@ -41,12 +42,14 @@ def finetune(
         class_weight: dict, or `"balanced"` for unbalanced labels. Defaults to `None`.
         loss: a Keras loss on logits, such as `FocalLoss`. Defaults to `None`: cross-entropy.
         seed: int. Order of the batches and dropout. Defaults to `0`.
+        keep_best: bool. Whether to end with the best epoch by the validation data, the start
+            included, instead of the last; see `fit_resumable`. Defaults to `False`.
         run_dir: folder for the checkpoint. Defaults to `None`: not resumable.
         callbacks: list of Keras callbacks. Defaults to `None`.
         verbose: as in Keras. Defaults to `"auto"`.
 
     Returns:
-        Metric name to one value an epoch.
+        Metric name to one value an epoch; with `keep_best` also `"best_epoch"`.
     """
     batches = classifier.batches(texts, labels, batch_size=batch_size, seed=seed)
     validation = None
@@ -70,5 +73,6 @@ def finetune(
         callbacks=callbacks,
         class_weight=class_weight,
         settings={"learning_rate": learning_rate, "warmup": warmup},
+        keep_best=keep_best,
         verbose=verbose,
     )

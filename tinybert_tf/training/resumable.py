@@ -9,7 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.training.best_epoch import BestEpoch
 from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
 # Seconds between two saves within an epoch.
@@ -60,6 +62,7 @@ def fit_resumable(
     callbacks: list | None = None,
     class_weight: dict | None = None,
     settings: dict | None = None,
+    keep_best: bool = False,
     verbose: int | str = "auto",
 ) -> dict[str, list[float]]:
     """Runs `model.fit` over bucketed batches, saving as it goes.
@@ -78,15 +81,25 @@ def fit_resumable(
         callbacks: list of Keras callbacks. Defaults to `None`.
         class_weight: dict of class number to weight. Defaults to `None`.
         settings: dict. What else must agree for a checkpoint to be used. Defaults to `None`.
+        keep_best: bool. Whether the model ends with the weights of its best epoch by the
+            validation data, the starting weights included; see `BestEpoch`. Defaults to `False`.
         verbose: as in Keras. Defaults to `"auto"`.
 
     Returns:
-        Metric name to one value an epoch, resumed epochs included.
+        Metric name to one value an epoch, resumed epochs included. With `keep_best`,
+        `"best_epoch"` is one number: the epoch, from 1, or 0 for the starting weights.
 
     Raises:
-        TinyBertError: If the checkpoint belongs to another run or is damaged.
+        TinyBertError: If the checkpoint belongs to another run or is damaged, or there is no
+            validation data to keep the best epoch by.
     """
-    fingerprint = _fingerprint(model, batches, epochs, settings or {})
+    if keep_best and validation_data is None:
+        raise TinyBertError(
+            "Expected validation data to choose the best epoch by. "
+            "Received: keep_best=True, validation_data=None"
+        )
+    settings = {**(settings or {}), **({"keep_best": True} if keep_best else {})}
+    fingerprint = _fingerprint(model, batches, epochs, settings)
     progress = Progress(fingerprint=fingerprint)
     model.optimizer.build(trained_variables(model))
     if checkpoint is not None:
@@ -94,9 +107,15 @@ def fit_resumable(
     path = Path(checkpoint) if checkpoint is not None else Path()
     save_every = SAVE_EVERY if save_every is None else save_every
     saver = (_Saver if checkpoint is not None else _Recorder)(path, progress, save_every)
+    best = []
+    if keep_best:
+        kept_path = None if checkpoint is None else path.with_suffix(".best.npz")
+        best = [BestEpoch(validation_data, kept_path)]
+        best[0].start(model, fingerprint)
     common = {
         "validation_data": validation_data,
-        "callbacks": [*(callbacks or []), saver],
+        # The best weights are kept before the epoch is recorded as done.
+        "callbacks": [*(callbacks or []), *best, saver],
         "class_weight": class_weight,
         "shuffle": False,
         "verbose": verbose,
@@ -116,6 +135,9 @@ def fit_resumable(
             epochs=epochs,
             **common,
         )
+    for kept in best:
+        kept.restore()
+        progress.history["best_epoch"] = kept.epoch
     return progress.history
 
 
