@@ -194,3 +194,19 @@ def test_untrained_teacher_is_refused(texts, labels):
     student = tb.student_of(untrained, num_layers=1)
     with pytest.raises(tb.TinyBertError, match="better than chance"):
         tb.distill(untrained, student, texts, labels, validation_data=(texts, labels), verbose=0)
+
+
+def test_the_last_stage_can_keep_its_best_epoch(teacher, texts, labels):
+    student = tb.student_of(teacher, num_layers=1)
+    history = tb.distill(
+        teacher,
+        student,
+        texts,
+        validation_data=(texts, labels),
+        epochs=1,
+        keep_best=True,
+        verbose=0,
+    )
+    assert "best_epoch" not in history["intermediate"]
+    # The start is the intermediate stage's end.
+    assert history["prediction"]["best_epoch"] in (0, 1)

@@ -107,23 +107,6 @@ def test_without_validation_data_it_is_refused():
         tb.finetune(new_classifier(num_layers=1), TEXTS, LABELS, keep_best=True)
 
 
-def test_distillation_keeps_the_best_of_its_last_stage():
-    keras.utils.set_random_seed(3)
-    teacher = new_classifier(num_layers=1)
-    tb.finetune(teacher, TEXTS, LABELS, epochs=6, learning_rate=3e-3, verbose=0)
-    student = tb.student_of(teacher, num_layers=1)
-    history = tb.distill(
-        teacher,
-        student,
-        TEXTS,
-        validation_data=(TEXTS[:8], LABELS[:8]),
-        epochs=1,
-        keep_best=True,
-        verbose=0,
-    )
-    assert "best_epoch" in history["prediction"] and "best_epoch" not in history["intermediate"]
-
-
 def test_plain_fit_takes_the_callback():
     classifier = new_classifier(num_layers=1)
     dev = classifier.batches(TEXTS[:8], LABELS[:8], shuffle=False).dataset()
