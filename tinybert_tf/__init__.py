@@ -16,6 +16,7 @@ _PUBLIC = {
     "TinyBertTextClassifier": "tinybert_tf.models",
     "TinyBertTextClassifierPreprocessor": "tinybert_tf.models",
     "TinyBertTokenizer": "tinybert_tf.models",
+    "TinyBertMaskedLM": "tinybert_tf.models",
     "ARCHITECTURES": "tinybert_tf.config",
     "architecture": "tinybert_tf.config",
     # Training
@@ -32,6 +33,12 @@ _PUBLIC = {
     "EmbeddingLoss": "tinybert_tf.distillation",
     "PredictionLoss": "tinybert_tf.distillation",
     "HardLabelLoss": "tinybert_tf.distillation",
+    # Raw text
+    "prepare_corpus": "tinybert_tf.pretraining",
+    "Corpus": "tinybert_tf.pretraining",
+    "general_distill": "tinybert_tf.pretraining",
+    "pretrain": "tinybert_tf.pretraining",
+    "evaluate_masked_lm": "tinybert_tf.pretraining",
     # Text
     "WordPiece": "tinybert_tf.text.wordpiece",
     "read_examples": "tinybert_tf.text.readers",
@@ -73,11 +80,19 @@ if TYPE_CHECKING:
     from tinybert_tf.evaluate import Comparison, evaluate_classifier
     from tinybert_tf.models import (
         TinyBertBackbone,
+        TinyBertMaskedLM,
         TinyBertTextClassifier,
         TinyBertTextClassifierPreprocessor,
         TinyBertTokenizer,
     )
     from tinybert_tf.models.focal_loss import FocalLoss
+    from tinybert_tf.pretraining import (
+        Corpus,
+        evaluate_masked_lm,
+        general_distill,
+        prepare_corpus,
+        pretrain,
+    )
     from tinybert_tf.text.batches import LengthBucketedBatches
     from tinybert_tf.text.intents import load_intents
     from tinybert_tf.text.readers import read_examples

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ class LoadedCheckpoint:
         head_bias: float32 array `(num_classes,)`, or `None`.
         labels: list of strings. The class names of the head, or `None` if they are not stated.
         multi_label: bool. Whether the head was trained with any number of labels a text.
+        pretraining_heads: dict of float arrays. Weights of masked-LM and next-sentence heads by
+            their names behind `cls.`, in PyTorch's layout; empty if there are none.
     """
 
     backbone: object
@@ -39,6 +41,7 @@ class LoadedCheckpoint:
     head_bias: np.ndarray | None = None
     labels: list[str] | None = None
     multi_label: bool = False
+    pretraining_heads: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def num_classes(self) -> int | None:
@@ -82,7 +85,12 @@ def load_hf(name_or_folder: str | os.PathLike, **overrides) -> LoadedCheckpoint:
             f"Received: {labels} in {str(folder)!r}"
         )
     multi_label = config.get("problem_type") == "multi_label_classification"
-    return LoadedCheckpoint(backbone, wordpiece, kernel, bias, labels, multi_label)
+    heads = {
+        key.removeprefix("cls."): value.astype("float32")
+        for key, value in weights.items()
+        if key.startswith("cls.")
+    }
+    return LoadedCheckpoint(backbone, wordpiece, kernel, bias, labels, multi_label, heads)
 
 
 def load_backbone(name_or_folder: str | os.PathLike, **overrides):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -106,6 +107,15 @@ class LengthBucketedBatches:
     def __len__(self) -> int:
         """The number of batches in an epoch."""
         return math.ceil(len(self.token_ids) / self.batch_size)
+
+    def checksum(self) -> str:
+        """CRC-32 of token ids and labels: tells one data set from another."""
+        checksum = 0
+        for row in self.token_ids:
+            checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), checksum)
+        if self.labels is not None:
+            checksum = zlib.crc32(np.ascontiguousarray(self.labels).tobytes(), checksum)
+        return f"{checksum:08x}"
 
     # === Order ===
 

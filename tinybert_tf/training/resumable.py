@@ -3,7 +3,6 @@
 import json
 import os
 import time
-import zlib
 from pathlib import Path
 
 import keras
@@ -73,7 +72,7 @@ def fit_resumable(
 
     Args:
         model: a compiled Keras model.
-        batches: `LengthBucketedBatches`.
+        batches: `LengthBucketedBatches`, or what has its methods.
         epochs: int. Passes over the data in all.
         checkpoint: path of the .npz file. Defaults to `None`: nothing is saved.
         save_every: float. Seconds between two saves within an epoch. Defaults to `None`: 60.
@@ -159,18 +158,12 @@ def seed_dropout(model: keras.Model, seed: int) -> None:
 
 
 def _fingerprint(model, batches, epochs: int, settings: dict) -> str:
-    checksum = 0
-    for row in batches.token_ids:
-        checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), checksum)
-    labels = getattr(batches, "labels", None)
-    if labels is not None:
-        checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes(), checksum)
     described = {
         "weights": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
         "steps": len(batches),
         "seed": batches.seed,
         "epochs": epochs,
-        "data": f"{checksum:08x}",
+        "data": batches.checksum(),
         **settings,
     }
     return json.dumps(described, sort_keys=True)
