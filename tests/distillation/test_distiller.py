@@ -59,7 +59,7 @@ def test_teacher_is_frozen_quiet_and_not_saved(teacher, texts):
     assert not owned & {id(v) for v in noisy.variables}
     x = batch_of(student, texts)[0]
     np.testing.assert_allclose(
-        distiller._run_teacher(x)["logits"], noisy.predict(x, verbose=0), atol=1e-6
+        distiller.run_teacher(x)["logits"], noisy.predict(x, verbose=0), atol=1e-6
     )
     distiller.fit(student.batches(texts, batch_size=8).dataset(), shuffle=False, verbose=0)
     for a, b in zip(before, noisy.get_weights(), strict=True):

@@ -45,7 +45,7 @@ class Distiller(keras.Model):
             term.prepare(own, other)
         # A closure hides the teacher from Keras' tracking: its weights are not the distiller's.
         teacher_view = observe(teacher)
-        self._run_teacher = lambda inputs: teacher_view(inputs, training=False)
+        self.run_teacher = lambda inputs: teacher_view(inputs, training=False)
         self._student_view = observe(student)
 
         self._loss_tracker = keras.metrics.Mean(name="loss")
@@ -59,6 +59,10 @@ class Distiller(keras.Model):
             )
         self.built = True
         self.reached_variables = self._find_reached_variables()
+
+    def run_student(self, inputs) -> dict:
+        """The student's hidden states, attention scores and logits, without dropout."""
+        return self._student_view(inputs, training=False)
 
     def _find_reached_variables(self) -> list:
         """The variables that some term depends on: the others must not even decay.
@@ -74,7 +78,7 @@ class Distiller(keras.Model):
         with tf.GradientTape() as tape:
             student_outputs = self._student_view(inputs, training=False)
             loss, _ = self._objective(
-                student_outputs, self._run_teacher(inputs), inputs, labels, None
+                student_outputs, self.run_teacher(inputs), inputs, labels, None
             )
         gradients = tape.gradient(loss, [v.value for v in self.trainable_variables])
         return [
@@ -102,7 +106,7 @@ class Distiller(keras.Model):
 
     def train_step(self, data):
         inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        teacher_outputs = self._run_teacher(inputs)
+        teacher_outputs = self.run_teacher(inputs)
         with tf.GradientTape() as tape:
             student_outputs = self._student_view(inputs, training=True)
             loss, parts = self._objective(
@@ -118,7 +122,7 @@ class Distiller(keras.Model):
         inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         student_outputs = self._student_view(inputs, training=False)
         loss, parts = self._objective(
-            student_outputs, self._run_teacher(inputs), inputs, labels, sample_weight
+            student_outputs, self.run_teacher(inputs), inputs, labels, sample_weight
         )
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 

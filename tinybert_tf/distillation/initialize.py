@@ -1,11 +1,13 @@
 """Students that start from their teacher instead of from noise."""
 
+import os
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from tinybert_tf.config import architecture
+from tinybert_tf.distillation.alignment import align_head
 from tinybert_tf.distillation.layer_map import resolve_layer_map
 from tinybert_tf.distillation.narrowing import (
     narrow_attention,
@@ -21,12 +23,14 @@ from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
 INITIALIZATIONS = ("teacher", "random")
 # Hidden states that the principal directions are taken from; more change little.
 SAMPLE_TEXTS = 256
+# Texts that a head is fitted on: some for each feature.
+HEAD_TEXTS = 2048
 
 
 def student_of(
     teacher,
     architecture_name: str | None = None,
-    init: str = "teacher",
+    init="teacher",
     layer_map: str | Sequence[int] = "uniform",
     texts: Sequence[str] | None = None,
     seed: int = 0,
@@ -43,11 +47,14 @@ def student_of(
         teacher: `TinyBertTextClassifier`, or what `as_teacher` accepts.
         architecture_name: string. See `ARCHITECTURES`. Defaults to `None`: the teacher's own
             shape with `overrides`.
-        init: string. `"teacher"` or `"random"`. Defaults to `"teacher"`.
+        init: `"teacher"`, `"random"`, or an encoder to start from, such as a general student: a
+            `TinyBertBackbone`, a task model, or a preset's folder. It gives the shape too, and
+            pooler and head are fitted to the teacher's logits. Defaults to `"teacher"`.
         layer_map: which teacher block starts which student block; see `resolve_layer_map`.
             Defaults to `"uniform"`.
-        texts: list of strings to take hidden states from when the student is narrower. Defaults
-            to `None`: pseudo-texts of vocabulary words, which serve less well.
+        texts: list of strings to take hidden states from when the student is narrower or starts
+            from an encoder. Defaults to `None`: pseudo-texts of vocabulary words, which serve less
+            well.
         seed: int. Of the random parts. Defaults to `0`.
         **overrides: arguments of `TinyBertBackbone`, such as `num_layers=3`.
 
@@ -57,10 +64,11 @@ def student_of(
     Raises:
         TinyBertError: If the student is wider than the teacher or names are unknown.
     """
-    if init not in INITIALIZATIONS:
-        raise TinyBertError(f"Expected init out of {INITIALIZATIONS}. Received: init={init!r}")
+    encoder = _encoder(init)
     teacher = as_teacher(teacher)
     keras.utils.set_random_seed(seed)
+    if encoder is not None:
+        return _student_on(encoder, teacher, architecture_name, texts, seed, overrides)
     config = teacher.backbone.get_config()
     for name in ("name", "trainable"):
         config.pop(name)
@@ -77,6 +85,53 @@ def student_of(
     )
     if init == "teacher":
         start_from_teacher(student, teacher, layer_map, texts, seed)
+    return student
+
+
+def _encoder(init) -> TinyBertBackbone | None:
+    """The encoder that `init` names; `None` for one of the plain starts."""
+    if isinstance(init, str) and init in INITIALIZATIONS:
+        return None
+    if isinstance(init, (str, os.PathLike)):
+        if not os.path.isdir(init):
+            raise TinyBertError(
+                f"Expected init out of {INITIALIZATIONS}, an encoder or the folder of a preset. "
+                f"Received: init={str(init)!r}"
+            )
+        init = TinyBertBackbone.from_preset(str(init))
+    encoder = getattr(init, "backbone", init)
+    if not isinstance(encoder, TinyBertBackbone):
+        raise TinyBertError(
+            f"Expected init out of {INITIALIZATIONS} or an encoder. "
+            f"Received: init={type(init).__name__}"
+        )
+    return encoder
+
+
+def _student_on(encoder, teacher, architecture_name, texts, seed, overrides):
+    """A classifier on a copy of an encoder, its pooler and head fitted to the teacher's."""
+    if architecture_name is not None or overrides:
+        raise TinyBertError(
+            "Expected no architecture beside an encoder to start from: it has its own. Received: "
+            f"architecture_name={architecture_name!r}, {overrides}"
+        )
+    if encoder.vocabulary_size != teacher.backbone.vocabulary_size:
+        raise TinyBertError(
+            "Expected an encoder with the teacher's vocabulary. Received: vocabulary_size="
+            f"{encoder.vocabulary_size} and {teacher.backbone.vocabulary_size}"
+        )
+    backbone = TinyBertBackbone.from_config(encoder.get_config())
+    backbone.set_weights(encoder.get_weights())
+    student = TinyBertTextClassifier(
+        backbone,
+        labels=teacher.labels,
+        preprocessor=teacher.preprocessor,
+        head=teacher.head,
+        multi_label=teacher.multi_label,
+        dropout=teacher.dropout,
+    )
+    batches = sample_batches(teacher, texts, HEAD_TEXTS, seed)
+    align_head(student, teacher, batches)
     return student
 
 
@@ -138,22 +193,27 @@ def _assign_rows(variable, rows: np.ndarray) -> None:
     variable.assign(table)
 
 
-def _sample_states(teacher, texts, seed: int) -> list[np.ndarray]:
-    """Hidden states of real tokens, one array `(tokens, hidden_dim)` a state of the teacher."""
+def sample_batches(model, texts, count: int, seed: int) -> list[dict]:
+    """Input tensors of at most `count` texts; of pseudo-texts if there are none."""
     generator = np.random.default_rng(seed)
     if texts is None:
-        words = [w for w in teacher.wordpiece.vocabulary if w.isalpha()]
-        chosen = generator.choice(words, (SAMPLE_TEXTS, 16))
+        words = [w for w in model.wordpiece.vocabulary if w.isalpha()]
+        chosen = generator.choice(words, (count, 16))
         texts = [" ".join(row) for row in chosen]
-    texts = list(texts)
-    if len(texts) > SAMPLE_TEXTS:
-        rows = generator.choice(len(texts), SAMPLE_TEXTS, replace=False)
-        texts = [texts[row] for row in rows]
-    batches = teacher.batches(texts, batch_size=32, shuffle=False)
+    parts = texts if isinstance(texts, tuple) else (texts,)
+    if len(parts[0]) > count:
+        rows = generator.choice(len(parts[0]), count, replace=False)
+        parts = tuple([part[row] for row in rows] for part in parts)
+    texts = tuple(map(list, parts)) if len(parts) > 1 else list(parts[0])
+    batches = model.batches(texts, batch_size=32, shuffle=False)
+    return [batches.batch(0, step)[0] for step in range(len(batches))]
+
+
+def _sample_states(teacher, texts, seed: int) -> list[np.ndarray]:
+    """Hidden states of real tokens, one array `(tokens, hidden_dim)` a state of the teacher."""
     view = observe(teacher)
     collected = [[] for _ in range(teacher.backbone.num_layers + 1)]
-    for step in range(len(batches)):
-        inputs = batches.batch(0, step)[0]
+    for inputs in sample_batches(teacher, texts, SAMPLE_TEXTS, seed):
         outputs = view(inputs, training=False)["hidden_states"]
         for states, output in zip(collected, outputs, strict=True):
             states.append(np.array(output)[inputs["padding_mask"].astype(bool)])

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinybert_tf.distillation.alignment import BATCHES, align_projections
 from tinybert_tf.distillation.checks import check_teacher
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import intermediate_losses, prediction_losses
@@ -36,6 +37,7 @@ def distill(
     hard_label_weight: float = 0.0,
     sample_weight=None,
     seed: int = 0,
+    align: bool = True,
     keep_best: bool = False,
     run_dir: str | os.PathLike | None = None,
     callbacks: list | None = None,
@@ -68,6 +70,8 @@ def distill(
             `0.0`, as in the paper.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
         seed: int. Order of the batches and dropout. Defaults to `0`.
+        align: bool. Whether projections start from least squares on a few batches, where widths
+            differ; see `align_projections`. The paper's start at random. Defaults to `True`.
         keep_best: bool. Whether the last stage ends with its best epoch by the validation data,
             its start included, instead of its last; see `fit_resumable`. Defaults to `False`.
         run_dir: folder for checkpoints; a run that was interrupted resumes from it. Defaults to
@@ -112,6 +116,8 @@ def distill(
         distiller = Distiller(student, teacher, losses)
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
+        if align:
+            align_projections(distiller, [x[0] for x in first_batches(batches)])
         histories[stage] = fit_resumable(
             distiller,
             batches,
@@ -128,11 +134,18 @@ def distill(
                 "projection": projection,
                 "temperature": temperature,
                 "hard_label_weight": hard_label_weight,
+                **({} if align else {"align": False}),
             },
             keep_best=keep_best and stage == stages[-1],
             verbose=verbose,
         )
     return histories
+
+
+def first_batches(batches, count: int = BATCHES) -> list[tuple]:
+    """Some batches, spread over an epoch."""
+    steps = range(0, len(batches), max(len(batches) // count, 1))[:count]
+    return [batches.batch(0, step) for step in steps]
 
 
 def _of_stage(value, stage: str, default: dict):

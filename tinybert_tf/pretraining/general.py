@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinybert_tf.distillation.alignment import align_projections
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import intermediate_losses
+from tinybert_tf.distillation.recipe import first_batches
 from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.throughput import Throughput
@@ -25,6 +27,7 @@ def general_distill(
     reduction: str = "masked",
     projection: str = "auto",
     losses: list | None = None,
+    align: bool = True,
     steps: int | None = None,
     seed: int = 0,
     run_dir: str | os.PathLike | None = None,
@@ -49,6 +52,8 @@ def general_distill(
         reduction: string. See `intermediate_losses`. Defaults to `"masked"`.
         projection: string. See `HiddenLoss`. Defaults to `"auto"`.
         losses: list of `LossTerm` in place of `intermediate_losses`. Defaults to `None`.
+        align: bool. Whether projections start from least squares; see `align_projections`.
+            Defaults to `True`.
         steps: int. Ends after so many steps, a part of an epoch. Defaults to `None`: all.
         seed: int. Order of the batches and dropout. Defaults to `0`.
         run_dir: folder of the checkpoint; an interrupted run resumes to the same result.
@@ -73,6 +78,8 @@ def general_distill(
     distiller = Distiller(own, other, losses)
     distiller.compile(optimizer=bert_optimizer(learning_rate, epochs * len(batches), warmup))
     seed_dropout(own, seed)
+    if align:
+        align_projections(distiller, [x[0] for x in first_batches(batches)])
     return fit_resumable(
         distiller,
         batches,
@@ -85,6 +92,7 @@ def general_distill(
             "layer_map": layer_map if isinstance(layer_map, str) else list(layer_map),
             "reduction": reduction,
             "projection": projection,
+            "align": align,
             "losses": [[term.name, term.weight] for term in distiller.terms],
         },
         verbose=verbose,
