@@ -130,10 +130,10 @@ class LoweredClassifier(tf.Module):
     def _embed(self, ids, segment_ids) -> tf.Tensor:
         """Word + position + segment: `(1, 1, S, hidden_dim)`."""
         weights = self._weights
-        length, hidden_dim = ids.shape[1], weights.words.shape[1]
+        length = ids.shape[1]
         self._register(weights.words, weights.words_grid)
         words = self._lookup(tf.constant(weights.words), tf.reshape(ids, (length,)))
-        total = tf.reshape(words, (1, 1, length, hidden_dim))
+        total = self._project_words(tf.reshape(words, (1, 1, length, -1)))
         segment = tf.cast(tf.reshape(segment_ids, (1, 1, length, 1)), tf.float32)
         for index in range(1, len(weights.segments)):
             step = weights.segments[index] - weights.segments[0]
@@ -141,6 +141,13 @@ class LoweredClassifier(tf.Module):
             total += chosen * constant4(step)
         # The first product keeps the lookup's result away from this constant.
         return total + constant4(weights.positions[:length] + weights.segments[0])
+
+    def _project_words(self, words) -> tf.Tensor:
+        """Rows of a factorized word table `(1, 1, S, embedding_dim)` to their full width."""
+        projection = self._weights.word_projection
+        if projection is None:
+            return words
+        return self._dense(words, projection, "embeddings/token_projection")
 
     def _score_bias(self, mask) -> tf.Tensor:
         """Mask of ones and zeros `(1, S)` to what padding adds to scores, `(1, 1, 1, S)`."""

@@ -25,9 +25,10 @@ class LoweredInt8Classifier(LoweredClassifier):
 
     def _embed(self, ids, segment_ids) -> tf.Tensor:
         weights = self._weights
-        length, hidden_dim = ids.shape[1], weights.words.shape[1]
-        shape = (1, 1, length, hidden_dim)
+        length = ids.shape[1]
+        shape = (1, 1, length, -1)
         words = tf.reshape(_lookup_int8(weights.words_grid, ids), shape)
+        words = self._project_words(words)
         rows = weights.positions[:length]
         positions = _fake_quant(constant4(rows), min(rows.min(), 0.0), max(rows.max(), 0.0))
         total = self._round(words + positions, "embeddings/position_sum")

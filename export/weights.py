@@ -83,7 +83,7 @@ class ClassifierWeights:
     Matrices with a grid hold the float32 values of its integers.
 
     Args:
-        words: array `(vocabulary_size, hidden_dim)`. The word table.
+        words: array `(vocabulary_size, hidden_dim)`. The word table; narrower if factorized.
         positions: array `(max_sequence_length, hidden_dim)`. Learned or sinusoidal.
         segments: array `(num_segments, hidden_dim)`. The segment table.
         embedding_norm: NormWeights. The LayerNorm after the sum of the three.
@@ -99,6 +99,7 @@ class ClassifierWeights:
         words_grid: Grid. The word table's integers. Defaults to `None`.
         segments_grid: Grid. The segment table's. Defaults to `None`.
         ranges: dict. Of int8 activations: path of the quantizer to lower and upper end.
+        word_projection: DenseWeights or None. What takes factorized words to hidden_dim.
     """
 
     words: np.ndarray
@@ -116,6 +117,7 @@ class ClassifierWeights:
     words_grid: Grid | None = None
     segments_grid: Grid | None = None
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    word_projection: DenseWeights | None = None
 
     @property
     def max_sequence_length(self) -> int:
@@ -163,6 +165,9 @@ def read_weights(classifier) -> ClassifierWeights:
             for layer in classifier._flatten_layers()
             if isinstance(layer, ActivationQuantizer)
         },
+        word_projection=(
+            None if embeddings.token_projection is None else _dense(embeddings.token_projection)
+        ),
     )
 
 

@@ -32,6 +32,8 @@ _PUBLIC = {
     "HiddenLoss": "tinybert_tf.distillation",
     "EmbeddingLoss": "tinybert_tf.distillation",
     "PredictionLoss": "tinybert_tf.distillation",
+    "RelationLoss": "tinybert_tf.distillation",
+    "relation_losses": "tinybert_tf.distillation",
     "HardLabelLoss": "tinybert_tf.distillation",
     # Raw text
     "prepare_corpus": "tinybert_tf.pretraining",
@@ -48,6 +50,11 @@ _PUBLIC = {
     # Compression
     "prune_vocabulary": "tinybert_tf.compress",
     "apply_pruning": "tinybert_tf.compress",
+    "measure_importance": "tinybert_tf.compress",
+    "prune_structure": "tinybert_tf.compress",
+    "prune_during_distillation": "tinybert_tf.compress",
+    "factorize_word_table": "tinybert_tf.compress",
+    "MagnitudePruning": "tinybert_tf.compress",
     # Evaluation
     "evaluate_classifier": "tinybert_tf.evaluate",
     "Comparison": "tinybert_tf.evaluate",
@@ -62,7 +69,15 @@ __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
     from tinybert_tf.checkpoints import default_teacher, save_hf
-    from tinybert_tf.compress import apply_pruning, prune_vocabulary
+    from tinybert_tf.compress import (
+        MagnitudePruning,
+        apply_pruning,
+        factorize_word_table,
+        measure_importance,
+        prune_during_distillation,
+        prune_structure,
+        prune_vocabulary,
+    )
     from tinybert_tf.config import ARCHITECTURES, architecture
     from tinybert_tf.distillation import (
         AttentionLoss,
@@ -71,9 +86,11 @@ if TYPE_CHECKING:
         HardLabelLoss,
         HiddenLoss,
         PredictionLoss,
+        RelationLoss,
         distill,
         intermediate_losses,
         prediction_losses,
+        relation_losses,
         student_of,
     )
     from tinybert_tf.errors import TinyBertError

@@ -98,3 +98,15 @@ def test_errors(teacher):
         tb.student_of(teacher, hidden_dim=32)
     with pytest.raises(tb.TinyBertError, match="init='zero'"):
         tb.student_of(teacher, init="zero")
+
+
+def test_student_of_a_factorized_teacher(teacher, texts):
+    """The word table comes out whole: a student of all blocks answers as its teacher."""
+    factorized = tb.factorize_word_table(teacher, rank=6)
+    student = tb.student_of(factorized)
+    assert student.backbone.embedding_dim is None
+    np.testing.assert_allclose(
+        student.predict(texts, verbose=0), factorized.predict(texts, verbose=0), atol=1e-4
+    )
+    with pytest.raises(tb.TinyBertError, match="embedding_dim=6"):
+        tb.save_hf(factorized, "never-written")

@@ -109,10 +109,15 @@ def hugging_face_config(backbone) -> dict:
         backbone: `TinyBertBackbone`.
 
     Raises:
-        TinyBertError: If `BertModel` has no such form: an attention width of its own, or a
-            reduced representation.
+        TinyBertError: If `BertModel` has no such form: an attention width of its own, a
+            factorized word table or a reduced representation.
     """
-    for name, plain in (("attention_dim", backbone.hidden_dim), ("reduced_dim", None)):
+    plain_sizes = {
+        "attention_dim": backbone.hidden_dim,
+        "embedding_dim": backbone.hidden_dim,
+        "reduced_dim": None,
+    }
+    for name, plain in plain_sizes.items():
         value = getattr(backbone, name)
         if value not in (None, plain):
             raise TinyBertError(

@@ -81,8 +81,9 @@ def prune_vocabulary(
         raise TinyBertError(f"Expected texts with words in them. Received: {len(texts)} texts")
     kept_ids = choose_tokens(before, counts, min_count, keep, max_size, fill, alphabet)
     pruned = apply_pruning(classifier, kept_ids)
+    width = classifier.backbone.embedding_dim or classifier.backbone.hidden_dim
     coverage = measure_coverage(
-        before, pruned.wordpiece, classifier.backbone.hidden_dim, texts, dev_texts
+        before, pruned.wordpiece, width, texts, dev_texts
     )
     return PrunedVocabulary(pruned, coverage, kept_ids)
 

@@ -10,8 +10,10 @@ from tinybert_tf.distillation.losses import (
     HiddenLoss,
     LossTerm,
     PredictionLoss,
+    RelationLoss,
     intermediate_losses,
     prediction_losses,
+    relation_losses,
 )
 from tinybert_tf.distillation.recipe import distill
 from tinybert_tf.distillation.views import as_teacher
@@ -24,10 +26,12 @@ __all__ = [
     "HiddenLoss",
     "LossTerm",
     "PredictionLoss",
+    "RelationLoss",
     "as_teacher",
     "distill",
     "intermediate_losses",
     "prediction_losses",
+    "relation_losses",
     "resolve_layer_map",
     "student_of",
 ]

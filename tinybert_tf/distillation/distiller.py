@@ -7,8 +7,15 @@ import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses
-from tinybert_tf.distillation.views import as_teacher, encoder_of, observe
+from tinybert_tf.distillation.teachers import (
+    TEACHER_LOGITS,
+    as_teachers,
+    check_weights,
+    run_teachers,
+)
+from tinybert_tf.distillation.views import encoder_of, observe
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.models.preprocessor import FEATURES
 
 
 class Distiller(keras.Model):
@@ -20,8 +27,11 @@ class Distiller(keras.Model):
 
     Args:
         student: `TinyBertTextClassifier` or `TinyBertBackbone`. The model that is trained.
-        teacher: a model of ours, a keras-hub BERT or a Hugging Face name; see `as_teacher`.
+        teacher: a model of ours, a keras-hub BERT or a Hugging Face name; see `as_teacher`. Or a
+            list of them: the first one's states are imitated, and the weighted mean of all
+            logits.
         losses: list of `LossTerm`. Defaults to `None`: `intermediate_losses()`.
+        teacher_weights: list of floats, one a teacher. Defaults to `None`: equal.
 
     Example:
     ```python
@@ -32,10 +42,20 @@ class Distiller(keras.Model):
     ```
     """
 
-    def __init__(self, student, teacher, losses: Sequence[LossTerm] | None = None, **kwargs):
+    def __init__(
+        self,
+        student,
+        teacher,
+        losses: Sequence[LossTerm] | None = None,
+        teacher_weights: Sequence[float] | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        teacher = as_teacher(teacher)
-        check_pair(student, teacher)
+        teachers = as_teachers(teacher)
+        weights = check_weights(teacher_weights, len(teachers))
+        for one in teachers:
+            check_pair(student, one)
+        teacher = teachers[0]
         self.student = student
         self.terms = list(intermediate_losses() if losses is None else losses)
         if not self.terms:
@@ -43,10 +63,16 @@ class Distiller(keras.Model):
         own, other = encoder_of(student), encoder_of(teacher)
         for term in self.terms:
             term.prepare(own, other)
-        # A closure hides the teacher from Keras' tracking: its weights are not the distiller's.
-        teacher_view = observe(teacher)
-        self.run_teacher = lambda inputs: teacher_view(inputs, training=False)
-        self._student_view = observe(student)
+        blocks = {term.relation_blocks for term in self.terms if term.relation_blocks}
+        if len(blocks) > 1:
+            raise TinyBertError(
+                f"Expected relation losses of one pair of blocks. Received: {sorted(blocks)}"
+            )
+        own_block, other_block = blocks.pop() if blocks else (None, None)
+        # A closure hides the teachers from Keras' tracking: their weights are not the distiller's.
+        self.run_teacher = run_teachers(teachers, weights, other_block)
+        self._student_view = observe(student, own_block)
+        self.reads_states = any(term.reads_states for term in self.terms)
 
         self._loss_tracker = keras.metrics.Mean(name="loss")
         self._term_trackers = [keras.metrics.Mean(name=f"{term.name}_loss") for term in self.terms]
@@ -78,7 +104,7 @@ class Distiller(keras.Model):
         with tf.GradientTape() as tape:
             student_outputs = self._student_view(inputs, training=False)
             loss, _ = self._objective(
-                student_outputs, self.run_teacher(inputs), inputs, labels, None
+                student_outputs, self.run_teacher(inputs), inputs, labels, None, step=0
             )
         gradients = tape.gradient(loss, [v.value for v in self.trainable_variables])
         return [
@@ -105,12 +131,16 @@ class Distiller(keras.Model):
         return own if self._accuracy is None else [*own, self._accuracy]
 
     def train_step(self, data):
-        inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        teacher_outputs = self.run_teacher(inputs)
+        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
         with tf.GradientTape() as tape:
             student_outputs = self._student_view(inputs, training=True)
             loss, parts = self._objective(
-                student_outputs, teacher_outputs, inputs, labels, sample_weight
+                student_outputs,
+                teacher_outputs,
+                inputs,
+                labels,
+                sample_weight,
+                step=self.optimizer.iterations,
             )
             scaled_loss = self.optimizer.scale_loss(loss)
         variables = self.reached_variables
@@ -119,16 +149,38 @@ class Distiller(keras.Model):
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 
     def test_step(self, data):
-        inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
         student_outputs = self._student_view(inputs, training=False)
         loss, parts = self._objective(
-            student_outputs, self.run_teacher(inputs), inputs, labels, sample_weight
+            student_outputs,
+            teacher_outputs,
+            inputs,
+            labels,
+            sample_weight,
+            step=self.optimizer.iterations,
         )
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 
-    def _objective(self, student_outputs, teacher_outputs, inputs, labels, sample_weight):
+    def term_values(self, data) -> list[float]:
+        """Each term's mean over one batch, without dropout and weights."""
+        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
+        student_outputs = self._student_view(inputs, training=False)
+        _, parts = self._objective(
+            student_outputs, teacher_outputs, inputs, labels, sample_weight, step=0
+        )
+        return [float(part) for part in parts]
+
+    def _unpack(self, data) -> tuple:
+        """Inputs, labels, sample weights, and the teacher's outputs: run now, or kept logits."""
+        inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        features = {name: inputs[name] for name in FEATURES}
+        if TEACHER_LOGITS in inputs and not self.reads_states:
+            return features, labels, sample_weight, {"logits": inputs[TEACHER_LOGITS]}
+        return features, labels, sample_weight, self.run_teacher(features)
+
+    def _objective(self, student_outputs, teacher_outputs, inputs, labels, sample_weight, step):
         """Equation (11): the weighted sum of the terms, and each term's own mean."""
-        batch = {"padding_mask": inputs["padding_mask"], "labels": labels}
+        batch = {"padding_mask": inputs["padding_mask"], "labels": labels, "step": step}
         parts = []
         for term in self.terms:
             per_example = term.compute(student_outputs, teacher_outputs, batch)

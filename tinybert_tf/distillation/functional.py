@@ -102,6 +102,34 @@ def prediction_loss(student, teacher, temperature: float = 1.0, reduction: str =
     return ops.sum(-soft_targets * log_probabilities, axis=-1) * temperature**2
 
 
+def relation_loss(student, teacher, padding_mask, relation_heads: int):
+    """MiniLMv2's equation (5) for one kind of vector: KL of token-to-token relations.
+
+    `R = softmax(X_a X_a^T / sqrt(d_r))` for each relation head a, over real tokens; the
+    divergence KL(R^T || R^S) is averaged over heads and real tokens.
+
+    Args:
+        student: float `(batch, length, student width)`. Queries, keys or values, heads joined.
+        teacher: float `(batch, length, teacher width)`.
+        padding_mask: int `(batch, length)`, 1 for real tokens.
+        relation_heads: int. How many heads the vectors are cut into.
+    """
+    mask = ops.cast(padding_mask, "float32")
+
+    def log_relations(x):
+        x = ops.cast(x, "float32")
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        size = x.shape[2] // relation_heads
+        x = ops.transpose(ops.reshape(x, (batch, length, relation_heads, size)), (0, 2, 1, 3))
+        scores = ops.matmul(x, ops.transpose(x, (0, 1, 3, 2))) / size**0.5
+        return ops.log_softmax(scores - 1e9 * (1.0 - mask[:, None, None, :]), axis=-1)
+
+    own, other = log_relations(student), log_relations(teacher)
+    divergence = ops.sum(ops.exp(other) * (other - own) * mask[:, None, None, :], axis=-1)
+    per_token = ops.mean(divergence, axis=1) * mask
+    return ops.sum(per_token, axis=-1) / ops.maximum(ops.sum(mask, axis=-1), 1.0)
+
+
 def multi_label_prediction_loss(student, teacher, temperature: float = 1.0):
     """Soft binary cross-entropy of every label's logit, averaged over labels: `(batch,)`."""
     student = ops.cast(student, "float32") / temperature

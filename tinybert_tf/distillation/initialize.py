@@ -74,7 +74,8 @@ def student_of(
         config.pop(name)
     if architecture_name is not None:
         config.update(architecture(architecture_name), attention_dim=None)
-    config.update(overrides)
+    # A factorized word table comes out whole: `factorize_word_table` factors the student's again.
+    config.update({"embedding_dim": None, **overrides})
     student = TinyBertTextClassifier(
         TinyBertBackbone.from_config(config),
         labels=teacher.labels,
@@ -167,6 +168,9 @@ def start_from_teacher(
         source = getattr(other.embeddings, name)
         if table.weights and source.weights:
             rows = source.get_weights()[0][: table.weights[0].shape[0]]
+            if name == "token_embedding" and other.embeddings.token_projection is not None:
+                kernel, bias = other.embeddings.token_projection.get_weights()
+                rows = rows @ kernel + bias
             _assign_rows(table.weights[0], rows @ directions)
     norm(own.embeddings.layer_norm, other.embeddings.layer_norm, 0)
 

@@ -16,6 +16,7 @@ from tinybert_tf.distillation.functional import (
     hidden_loss,
     multi_label_prediction_loss,
     prediction_loss,
+    relation_loss,
 )
 from tinybert_tf.distillation.layer_map import resolve_layer_map
 from tinybert_tf.errors import TinyBertError
@@ -31,6 +32,7 @@ class Encoder:
     num_layers: int
     hidden_dim: int
     multi_label: bool = False
+    attention_dim: int | None = None  # `None`: hidden_dim
 
 
 class LossTerm(keras.layers.Layer):
@@ -38,11 +40,19 @@ class LossTerm(keras.layers.Layer):
 
     Args:
         weight: float. Factor of the term in the total loss. Defaults to `1.0`.
+
+    Attributes:
+        reads_states: bool. Whether the term reads more of the teacher than its logits.
+        relation_blocks: pair of ints, after `prepare`. The blocks of student and teacher whose
+            queries, keys and values the term reads; `None` for none.
     """
+
+    reads_states = True
 
     def __init__(self, weight: float = 1.0, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.weight = weight
+        self.relation_blocks: tuple[int, int] | None = None
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
         """Resolves maps and creates projections for this pair of models."""
@@ -51,9 +61,11 @@ class LossTerm(keras.layers.Layer):
         """Returns the loss of each example, `(batch,)`.
 
         Args:
-            student: dict with hidden_states, attention_scores and logits.
+            student: dict with hidden_states, attention_scores and logits, and relations where
+                some term asks for them.
             teacher: dict with the same keys.
-            batch: dict with padding_mask and labels (`None` when there are none).
+            batch: dict with padding_mask, labels (`None` when there are none) and step, the
+                number of optimizer steps so far.
         """
         raise NotImplementedError
 
@@ -211,20 +223,23 @@ class PredictionLoss(LossTerm):
     Multi-label models compare every label's sigmoid.
 
     Args:
-        temperature: float. t. Defaults to `1.0`, the paper's best.
+        temperature: float, or a Keras `LearningRateSchedule` of it over the steps. t. Defaults to
+            `1.0`, the paper's best.
         reduction: string. `"masked"` or `"paper"`. Defaults to `"masked"`.
         weight: float. Defaults to `1.0`.
     """
 
+    reads_states = False
+
     def __init__(
         self,
-        temperature: float = 1.0,
+        temperature=1.0,
         reduction: str = "masked",
         weight: float = 1.0,
         name: str = "prediction",
     ):
         super().__init__(weight=weight, name=name)
-        if temperature <= 0:
+        if not callable(temperature) and temperature <= 0:
             raise TinyBertError(
                 f"Expected a temperature above 0. Received: temperature={temperature}"
             )
@@ -236,12 +251,60 @@ class PredictionLoss(LossTerm):
         self.multi_label = student.multi_label
 
     def compute(self, student: dict, teacher: dict, batch: dict):
+        temperature = self.temperature
+        if callable(temperature):
+            temperature = ops.cast(temperature(batch["step"]), "float32")
         if self.multi_label:
-            return multi_label_prediction_loss(
-                student["logits"], teacher["logits"], self.temperature
+            return multi_label_prediction_loss(student["logits"], teacher["logits"], temperature)
+        return prediction_loss(student["logits"], teacher["logits"], temperature, self.reduction)
+
+
+class RelationLoss(LossTerm):
+    """MiniLMv2's self-attention relations of one block (Wang et al. 2021, equations (3)-(6)).
+
+    Queries, keys and values of the student's last block relate tokens to tokens as the teacher's
+    do: KL divergence of `softmax(X X^T / sqrt(d_r))`. Neither widths nor head counts need to
+    agree, so that there is no projection to learn.
+
+    Args:
+        relation_heads: int. Heads that queries, keys and values are cut into anew. Defaults to
+            `12`.
+        teacher_block: int. Defaults to `-1`: the last, as for MiniLM-sized teachers.
+        weight: float. Defaults to `1.0`.
+    """
+
+    def __init__(
+        self,
+        relation_heads: int = 12,
+        teacher_block: int = -1,
+        weight: float = 1.0,
+        name: str = "relation",
+    ):
+        super().__init__(weight=weight, name=name)
+        self.relation_heads = relation_heads
+        self.teacher_block = teacher_block
+
+    def prepare(self, student: Encoder, teacher: Encoder) -> None:
+        for owner, encoder in (("student", student), ("teacher", teacher)):
+            width = encoder.attention_dim or encoder.hidden_dim
+            if self.relation_heads < 1 or width % self.relation_heads:
+                raise TinyBertError(
+                    f"Expected relation_heads that divide the attention width of the {owner}, "
+                    f"{width}. Received: relation_heads={self.relation_heads}"
+                )
+        count = teacher.num_layers
+        if not -count <= self.teacher_block < count:
+            raise TinyBertError(
+                f"Expected a teacher block from {-count} to {count - 1}. "
+                f"Received: teacher_block={self.teacher_block}"
             )
-        return prediction_loss(
-            student["logits"], teacher["logits"], self.temperature, self.reduction
+        self.relation_blocks = (student.num_layers - 1, self.teacher_block % count)
+
+    def compute(self, student: dict, teacher: dict, batch: dict):
+        own, other = student["relations"], teacher["relations"]
+        return sum(
+            relation_loss(own[name], other[name], batch["padding_mask"], self.relation_heads)
+            for name in ("query", "key", "value")
         )
 
 
@@ -251,6 +314,8 @@ class HardLabelLoss(LossTerm):
     Args:
         weight: float. Defaults to `1.0`.
     """
+
+    reads_states = False
 
     def __init__(self, weight: float = 1.0, name: str = "hard_label"):
         super().__init__(weight=weight, name=name)
@@ -282,8 +347,13 @@ def intermediate_losses(
     ]
 
 
+def relation_losses(relation_heads: int = 12, teacher_block: int = -1) -> list[LossTerm]:
+    """MiniLMv2's alternative to the intermediate stage: relations of the last block only."""
+    return [RelationLoss(relation_heads, teacher_block)]
+
+
 def prediction_losses(
-    temperature: float = 1.0, hard_label_weight: float = 0.0, reduction: str = "masked"
+    temperature=1.0, hard_label_weight: float = 0.0, reduction: str = "masked"
 ) -> list[LossTerm]:
     """The prediction stage, equation (11) for m = M + 1, and optionally the gold labels."""
     terms: list[LossTerm] = [PredictionLoss(temperature=temperature, reduction=reduction)]

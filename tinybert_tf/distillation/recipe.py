@@ -4,11 +4,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
+
 from tinybert_tf.distillation.alignment import BATCHES, align_projections
+from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.checks import check_teacher
 from tinybert_tf.distillation.distiller import Distiller
-from tinybert_tf.distillation.losses import intermediate_losses, prediction_losses
-from tinybert_tf.distillation.views import as_teacher
+from tinybert_tf.distillation.losses import LossTerm, intermediate_losses, prediction_losses
+from tinybert_tf.distillation.teachers import (
+    TEACHER_LOGITS,
+    as_teachers,
+    check_weights,
+    mean_logits,
+)
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertTextClassifier
 from tinybert_tf.training.optimizer import bert_optimizer
@@ -33,8 +41,13 @@ def distill(
     layer_map: str | Sequence[int] = "uniform",
     reduction: str = "masked",
     projection: str = "auto",
-    temperature: float = 1.0,
+    temperature: float | tuple[float, float] = 1.0,
     hard_label_weight: float = 0.0,
+    losses: dict[str, list[LossTerm]] | None = None,
+    balance: bool = False,
+    teacher_weights: Sequence[float] | None = None,
+    keep_logits: bool = True,
+    unlabelled=None,
     sample_weight=None,
     seed: int = 0,
     align: bool = True,
@@ -50,7 +63,8 @@ def distill(
     may be unlabelled.
 
     Args:
-        teacher: a model of ours, a keras-hub BERT classifier or a Hugging Face name.
+        teacher: a model of ours, a keras-hub BERT classifier or a Hugging Face name; or a list
+            of them, see `Distiller`.
         student: `TinyBertTextClassifier`. Trained in place; see `student_of`.
         texts: list of strings, or a tuple of two lists for sentence pairs.
         labels: label names or numbers, for the accuracy shown and for `hard_label_weight`.
@@ -65,9 +79,19 @@ def distill(
         layer_map: see `resolve_layer_map`. Defaults to `"uniform"`.
         reduction: string. `"masked"`, or `"paper"` for the released code's. Defaults to `"masked"`.
         projection: string. See `HiddenLoss`. Defaults to `"auto"`.
-        temperature: float. Defaults to `1.0`.
+        temperature: float, or a pair: the first and the last value of a linear schedule over the
+            prediction stage. Defaults to `1.0`.
         hard_label_weight: float. Weight of the gold labels in the prediction stage. Defaults to
             `0.0`, as in the paper.
+        losses: dict of stage to list of `LossTerm`, in place of the stage's own, such as
+            `{"intermediate": relation_losses()}`. Defaults to `None`.
+        balance: bool. Whether the terms of the intermediate stage start with equal values; see
+            `balance_terms`. Defaults to `False`, as in the paper.
+        teacher_weights: list of floats. Weights of several teachers. Defaults to `None`: equal.
+        keep_logits: bool. Whether the prediction stage computes the teacher's logits once instead
+            of in each epoch. Defaults to `True`.
+        unlabelled: texts like `texts`, added to them. Without labels no training accuracy is
+            shown, and `hard_label_weight` must be 0. Defaults to `None`.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
         seed: int. Order of the batches and dropout. Defaults to `0`.
         align: bool. Whether projections start from least squares on a few batches, where widths
@@ -90,34 +114,44 @@ def distill(
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown or not stages:
         raise TinyBertError(f"Expected stages out of {STAGES}. Received: stages={stages}")
-    teacher = as_teacher(teacher)
+    teachers = as_teachers(teacher)
+    weights = check_weights(teacher_weights, len(teachers))
+    if unlabelled is not None:
+        texts, labels = _joined(texts, unlabelled, hard_label_weight, sample_weight), None
     validation = None
     if validation_data is not None:
         dev = student.batches(*validation_data, batch_size=batch_size, shuffle=False)
         validation = dev.dataset()
-        check_teacher(
-            teacher.predict_proba(validation_data[0]),
-            dev.labels,
-            student.labels,
-            student.multi_label,
-        )
+        for one in teachers:
+            check_teacher(
+                one.predict_proba(validation_data[0]),
+                dev.labels,
+                student.labels,
+                student.multi_label,
+            )
     batches = student.batches(
         texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed
     )
     histories = {}
     for stage in stages:
-        losses = (
-            intermediate_losses(layer_map, reduction, projection)
-            if stage == "intermediate"
-            else prediction_losses(temperature, hard_label_weight, reduction)
-        )
         count = _of_stage(epochs, stage, DEFAULT_EPOCHS)
         rate = _of_stage(learning_rate, stage, DEFAULT_LEARNING_RATE)
-        distiller = Distiller(student, teacher, losses)
+        terms = (losses or {}).get(stage)
+        if terms is None and stage == "intermediate":
+            terms = intermediate_losses(layer_map, reduction, projection)
+        elif terms is None:
+            schedule = _temperature(temperature, count * len(batches))
+            terms = prediction_losses(schedule, hard_label_weight, reduction)
+        distiller = Distiller(student, teachers, terms, teacher_weights=weights)
+        batches.extra = {}
+        if keep_logits and count > 1 and not distiller.reads_states:
+            batches.extra = {TEACHER_LOGITS: mean_logits(teachers, weights, texts)}
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
         if align:
             align_projections(distiller, [x[0] for x in first_batches(batches)])
+        if balance and stage == "intermediate":
+            balance_terms(distiller, first_batches(batches))
         histories[stage] = fit_resumable(
             distiller,
             batches,
@@ -134,12 +168,55 @@ def distill(
                 "projection": projection,
                 "temperature": temperature,
                 "hard_label_weight": hard_label_weight,
-                **({} if align else {"align": False}),
+                **_unusual(align, balance, weights, losses, stage),
             },
             keep_best=keep_best and stage == stages[-1],
             verbose=verbose,
         )
     return histories
+
+
+def _temperature(value, steps: int):
+    """A number as it is, a pair as a linear schedule."""
+    if not isinstance(value, (tuple, list)):
+        return value
+    if len(value) != 2 or min(value) <= 0:
+        raise TinyBertError(
+            "Expected a temperature above 0, or a pair of them: first and last. "
+            f"Received: temperature={value}"
+        )
+    return keras.optimizers.schedules.PolynomialDecay(float(value[0]), steps, float(value[1]))
+
+
+def _joined(texts, unlabelled, hard_label_weight: float, sample_weight):
+    """Training texts and unlabelled ones after each other."""
+    if hard_label_weight or sample_weight is not None:
+        raise TinyBertError(
+            "Expected no unlabelled texts where labels or sample weights are used. Received: "
+            f"unlabelled=..., hard_label_weight={hard_label_weight}, "
+            f"sample_weight={'given' if sample_weight is not None else None}"
+        )
+    if isinstance(texts, tuple) != isinstance(unlabelled, tuple):
+        raise TinyBertError(
+            "Expected unlabelled texts of the same kind as the others, single or pairs. "
+            f"Received: texts={type(texts).__name__}, unlabelled={type(unlabelled).__name__}"
+        )
+    if isinstance(texts, tuple):
+        return tuple([*a, *b] for a, b in zip(texts, unlabelled, strict=True))
+    return [*texts, *unlabelled]
+
+
+def _unusual(align, balance, weights, losses, stage: str) -> dict:
+    """What a checkpoint's fingerprint holds besides, where it is not the default."""
+    found: dict = {} if align else {"align": False}
+    if balance and stage == "intermediate":
+        found["balance"] = True
+    if len(weights) > 1:
+        found["teacher_weights"] = weights
+    terms = (losses or {}).get(stage)
+    if terms is not None:
+        found["losses"] = [term.name for term in terms]
+    return found
 
 
 def first_batches(batches, count: int = BATCHES) -> list[tuple]:

@@ -8,11 +8,13 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
 
 
-def observe(model: keras.Model) -> keras.Model:
+def observe(model: keras.Model, relation_block: int | None = None) -> keras.Model:
     """Returns a model of the same weights that outputs everything a loss may compare.
 
     Args:
         model: `TinyBertTextClassifier` or `TinyBertBackbone`.
+        relation_block: int. The block whose queries, keys and values are put out as
+            `relations`, a dict. Defaults to `None`: none.
 
     Returns:
         A Functional model from token_ids, segment_ids and padding_mask to a dict with
@@ -20,6 +22,12 @@ def observe(model: keras.Model) -> keras.Model:
     """
     backbone = getattr(model, "backbone", model)
     outputs = backbone.intermediates
+    if relation_block is not None:
+        attention = backbone.encoder_blocks[relation_block].attention
+        hidden = outputs["hidden_states"][relation_block]
+        outputs["relations"] = {
+            name: getattr(attention, f"{name}_dense")(hidden) for name in ("query", "key", "value")
+        }
     if backbone is not model:
         outputs["logits"] = model.compute_logits(backbone.output)
     return keras.Model(backbone.input, outputs, name=f"{model.name}_view")
@@ -31,6 +39,7 @@ def encoder_of(model: keras.Model) -> Encoder:
     return Encoder(
         num_layers=backbone.num_layers,
         hidden_dim=backbone.hidden_dim,
+        attention_dim=backbone.attention_dim,
         multi_label=getattr(model, "multi_label", False),
     )
 

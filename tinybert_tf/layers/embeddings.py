@@ -2,6 +2,7 @@
 
 import keras
 
+from tinybert_tf.layers.dense import dense
 from tinybert_tf.layers.initializers import bert_initializer
 from tinybert_tf.layers.position_table import PositionTable
 from tinybert_tf.layers.quantized.quantized_embedding import QuantizedEmbedding
@@ -22,6 +23,9 @@ class BertEmbeddings(keras.layers.Layer):
         position_encoding: string. `"learned"` or `"sinusoidal"`. Defaults to `"learned"`.
         dropout: float. Dropout rate of the sum. Defaults to `0.1`.
         layer_norm_epsilon: float. Defaults to `1e-12`, BERT's value.
+        embedding_dim: int. Width of a factorized word table: a dense layer takes its rows to
+            hidden_dim (ALBERT, Lan et al. 2020, section 3.1). Defaults to `None`: hidden_dim, and
+            no such layer.
         quantization: string. Scheme that is trained for; see `SCHEMES`. Defaults to `None`.
     """
 
@@ -36,6 +40,7 @@ class BertEmbeddings(keras.layers.Layer):
         position_encoding: str = "learned",
         dropout: float = 0.1,
         layer_norm_epsilon: float = 1e-12,
+        embedding_dim: int | None = None,
         quantization: str | None = None,
         **kwargs,
     ):
@@ -48,10 +53,18 @@ class BertEmbeddings(keras.layers.Layer):
         self.position_encoding = position_encoding
         self.dropout_rate = dropout
         self.layer_norm_epsilon = layer_norm_epsilon
+        self.embedding_dim = embedding_dim
         self.quantization = quantization
 
         # === Layers ===
-        self.token_embedding = self._table(vocabulary_size, "token_embedding", quantization)
+        self.token_embedding = self._table(
+            vocabulary_size, embedding_dim or hidden_dim, "token_embedding", quantization
+        )
+        self.token_projection = None
+        if embedding_dim is not None:
+            self.token_projection = dense(
+                hidden_dim, quantization, dtype=self.dtype_policy, name="token_projection"
+            )
         self.position_embedding = PositionTable(
             max_sequence_length,
             hidden_dim,
@@ -60,22 +73,24 @@ class BertEmbeddings(keras.layers.Layer):
             name="position_embedding",
         )
         self.segment_embedding = self._table(
-            num_segments, "segment_embedding", self._segment_quantization
+            num_segments, hidden_dim, "segment_embedding", self._segment_quantization
         )
         self.layer_norm = self.layer_norm_cls(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
         )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
-    def _table(self, rows: int, name: str, quantization: str | None) -> keras.layers.Embedding:
+    def _table(
+        self, rows: int, width: int, name: str, quantization: str | None
+    ) -> keras.layers.Embedding:
         settings = {
             "embeddings_initializer": bert_initializer(),
             "dtype": self.dtype_policy,
             "name": name,
         }
         if quantization is None:
-            return keras.layers.Embedding(rows, self.hidden_dim, **settings)
-        return QuantizedEmbedding(rows, self.hidden_dim, quantization, **settings)
+            return keras.layers.Embedding(rows, width, **settings)
+        return QuantizedEmbedding(rows, width, quantization, **settings)
 
     @property
     def _segment_quantization(self) -> str | None:
@@ -84,6 +99,8 @@ class BertEmbeddings(keras.layers.Layer):
 
     def build(self, token_ids_shape, segment_ids_shape=None):
         self.token_embedding.build(token_ids_shape)
+        if self.token_projection is not None:
+            self.token_projection.build((*token_ids_shape, self.embedding_dim))
         self.segment_embedding.build(segment_ids_shape or token_ids_shape)
         hidden_shape = (*token_ids_shape, self.hidden_dim)
         self.position_embedding.build(hidden_shape)
@@ -97,8 +114,15 @@ class BertEmbeddings(keras.layers.Layer):
         return self.dropout(self.layer_norm(hidden), training=training)
 
     def _sum(self, token_ids, segment_ids, training):
-        hidden = self.token_embedding(token_ids)
+        hidden = self._words(token_ids, training)
         return hidden + self.position_embedding(hidden) + self.segment_embedding(segment_ids)
+
+    def _words(self, token_ids, training):
+        """The word vectors `(batch, length, hidden_dim)`."""
+        words = self.token_embedding(token_ids)
+        if self.token_projection is None:
+            return words
+        return self.token_projection(words, training=training)
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         return (*token_ids_shape, self.hidden_dim)
@@ -114,6 +138,7 @@ class BertEmbeddings(keras.layers.Layer):
                 "position_encoding": self.position_encoding,
                 "dropout": self.dropout_rate,
                 "layer_norm_epsilon": self.layer_norm_epsilon,
+                "embedding_dim": self.embedding_dim,
                 "quantization": self.quantization,
             }
         )

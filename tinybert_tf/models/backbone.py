@@ -36,6 +36,8 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         reduced_dim: int. Width of a learned down-projection of the encoder's output; adds the
             output `reduced_output`, and the pooler reads it. Defaults to `None`: none.
         layer_norm_epsilon: float. Defaults to `1e-12`.
+        embedding_dim: int. Width of a factorized word table; see `BertEmbeddings`. Defaults to
+            `None`: hidden_dim.
         quantization: string. Scheme of quantization-aware training; `export.quantize_aware` sets
             it. Defaults to `None`.
         dtype: string or `keras.DTypePolicy`. Computations and weights. Softmax and layer
@@ -70,6 +72,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         position_encoding: str = "learned",
         reduced_dim: int | None = None,
         layer_norm_epsilon: float = 1e-12,
+        embedding_dim: int | None = None,
         quantization: str | None = None,
         dtype=None,
         **kwargs,
@@ -80,8 +83,9 @@ class TinyBertBackbone(keras_hub.models.Backbone):
             ("hidden_dim", hidden_dim),
             ("intermediate_dim", intermediate_dim),
             ("max_sequence_length", max_sequence_length),
+            ("embedding_dim", embedding_dim),
         ):
-            if value < 1:
+            if value is not None and value < 1:
                 raise TinyBertError(f"Expected {name} of at least 1. Received: {name}={value}")
 
         # === Layers ===
@@ -94,6 +98,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
             position_encoding=position_encoding,
             dropout=dropout,
             layer_norm_epsilon=layer_norm_epsilon,
+            embedding_dim=embedding_dim,
             quantization=quantization,
             dtype=dtype,
             name="embeddings",
@@ -159,6 +164,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
         self.position_encoding = position_encoding
         self.reduced_dim = reduced_dim
         self.layer_norm_epsilon = layer_norm_epsilon
+        self.embedding_dim = embedding_dim
         self.quantization = quantization
 
     @property
@@ -193,6 +199,7 @@ class TinyBertBackbone(keras_hub.models.Backbone):
                 "position_encoding": self.position_encoding,
                 "reduced_dim": self.reduced_dim,
                 "layer_norm_epsilon": self.layer_norm_epsilon,
+                "embedding_dim": self.embedding_dim,
                 "quantization": self.quantization,
             }
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinybert_tf.distillation.alignment import align_projections
+from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import intermediate_losses
 from tinybert_tf.distillation.recipe import first_batches
@@ -28,6 +29,7 @@ def general_distill(
     projection: str = "auto",
     losses: list | None = None,
     align: bool = True,
+    balance: bool = False,
     steps: int | None = None,
     seed: int = 0,
     run_dir: str | os.PathLike | None = None,
@@ -54,6 +56,8 @@ def general_distill(
         losses: list of `LossTerm` in place of `intermediate_losses`. Defaults to `None`.
         align: bool. Whether projections start from least squares; see `align_projections`.
             Defaults to `True`.
+        balance: bool. Whether the terms start with equal values; see `balance_terms`. Defaults to
+            `False`.
         steps: int. Ends after so many steps, a part of an epoch. Defaults to `None`: all.
         seed: int. Order of the batches and dropout. Defaults to `0`.
         run_dir: folder of the checkpoint; an interrupted run resumes to the same result.
@@ -80,6 +84,8 @@ def general_distill(
     seed_dropout(own, seed)
     if align:
         align_projections(distiller, [x[0] for x in first_batches(batches)])
+    if balance:
+        balance_terms(distiller, first_batches(batches))
     return fit_resumable(
         distiller,
         batches,
@@ -93,7 +99,8 @@ def general_distill(
             "reduction": reduction,
             "projection": projection,
             "align": align,
-            "losses": [[term.name, term.weight] for term in distiller.terms],
+            "balance": balance,
+            "losses": [term.name for term in distiller.terms],
         },
         verbose=verbose,
     )

@@ -35,6 +35,8 @@ class LengthBucketedBatches:
         bucket_batches: int. Batches that are sorted by length together: more waste less padding,
             fewer mix better. Defaults to `50`.
         max_length: int or None. No batch is padded beyond it. Defaults to `None`.
+        extra: dict of float arrays of `n` rows. More inputs, such as a teacher's kept logits.
+            Defaults to `None`.
 
     Raises:
         TinyBertError: If there are no rows, numbers of rows differ, a row is empty or longer than
@@ -54,6 +56,7 @@ class LengthBucketedBatches:
         pad_id: int = 0,
         bucket_batches: int = 50,
         max_length: int | None = None,
+        extra: dict[str, np.ndarray] | None = None,
     ):
         _at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
         _at_least(1, bucket_batches=bucket_batches)
@@ -62,6 +65,7 @@ class LengthBucketedBatches:
         self.segment_ids = None if segment_ids is None else list(segment_ids)
         self.labels = None if labels is None else _as_targets(labels)
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, "float32")
+        self.extra = {name: np.asarray(value, "float32") for name, value in (extra or {}).items()}
         self.batch_size = int(batch_size)
         self.shuffle = shuffle
         self.seed = int(seed)
@@ -80,6 +84,12 @@ class LengthBucketedBatches:
         for name in ("segment_ids", "labels", "sample_weight"):
             value = getattr(self, name)
             if value is not None and len(value) != rows:
+                raise TinyBertError(
+                    f"`{name}` is expected to have as many rows as `token_ids`, {rows}. "
+                    f"Received: {len(value)} rows"
+                )
+        for name, value in self.extra.items():
+            if len(value) != rows:
                 raise TinyBertError(
                     f"`{name}` is expected to have as many rows as `token_ids`, {rows}. "
                     f"Received: {len(value)} rows"
@@ -189,6 +199,7 @@ class LengthBucketedBatches:
             "token_ids": token_ids,
             "segment_ids": segment_ids,
             "padding_mask": padding_mask,
+            **{name: value[rows] for name, value in self.extra.items()},
         }
 
     # === tf.data ===
@@ -249,7 +260,10 @@ class LengthBucketedBatches:
         import tensorflow as tf
 
         ids = tf.TensorSpec((None, None), tf.int32)
-        signature = ({"token_ids": ids, "segment_ids": ids, "padding_mask": ids},)
+        features = {"token_ids": ids, "segment_ids": ids, "padding_mask": ids}
+        for name, value in self.extra.items():
+            features[name] = tf.TensorSpec((None, *value.shape[1:]), tf.float32)
+        signature = (features,)
         for targets in (self.labels, self.sample_weight):
             if targets is not None:
                 shape = (None, *targets.shape[1:])

@@ -32,7 +32,7 @@ class Int8Embeddings(BertEmbeddings):
             quantizer.build((*token_ids_shape, self.hidden_dim))
 
     def _sum(self, token_ids, segment_ids, training):
-        words = self.token_embedding(token_ids)
+        words = self._words(token_ids, training)
         total = words + quantized_positions(self.position_embedding(words))
         total = self.quantizers["position_sum"](total, training=training)
         total = total + self.segment_embedding(segment_ids)

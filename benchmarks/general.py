@@ -1,0 +1,111 @@
+"""General distillation of a student on raw English text: what task students start from.
+
+    python benchmarks/general.py --out DIR [--student tinybert_4l_312] [--data ../shared/data]
+        [--steps N] [--seed 0]
+
+The teacher is MiniLM-L6-H384 as published; the student starts from its principal directions, or
+from its blocks where widths agree. Prepares the corpus once (DIR/corpus, or --corpus), trains one
+epoch, or its first N steps, and scores the three losses on held-out articles before and after. A
+killed run resumes. Writes DIR/encoder (a preset of the backbone), general.json and general.md.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import tinybert_tf as tb
+from tinybert_tf.atomic import atomic_file, atomic_folder
+from tinybert_tf.distillation.alignment import align_projections
+from tinybert_tf.distillation.recipe import first_batches
+from tinybert_tf.pretraining.batches import CorpusBatches
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MAX_LENGTH = 128
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--student", default="tinybert_4l_312", choices=tb.ARCHITECTURES)
+    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser.add_argument("--corpus", type=Path, help="default: OUT/corpus")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--verbose", type=int, default=2)
+    run(parser.parse_args())
+
+
+def run(arguments: argparse.Namespace) -> None:
+    out, wiki = arguments.out, arguments.data / "wiki_en_text"
+    teacher = tb.TinyBertTextClassifier.from_hf(
+        str(tb.default_teacher()), num_classes=2, sequence_length=MAX_LENGTH
+    )
+    folder = arguments.corpus or out / "corpus"
+    corpora = {}
+    for name, path in (("train", folder), ("valid", folder.parent / f"{folder.name}_valid")):
+        if not (path / "corpus.json").exists():
+            tb.prepare_corpus(
+                wiki / f"{name}.txt.gz", path, teacher.wordpiece, MAX_LENGTH, seed=arguments.seed
+            )
+        corpora[name] = tb.Corpus(path)
+    texts = [
+        teacher.wordpiece.decode(ids[1:-1].tolist()) for ids in corpora["train"].shard(0).token_ids
+    ]
+    student = tb.student_of(teacher, arguments.student, texts=texts, seed=arguments.seed).backbone
+    before = score(teacher, student, corpora["valid"])
+    print("before", before, flush=True)
+    started = time.monotonic()
+    history = tb.general_distill(
+        teacher,
+        student,
+        corpora["train"],
+        epochs=1,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        run_dir=out,
+        verbose=arguments.verbose,
+    )
+    seconds = time.monotonic() - started
+    with atomic_folder(out / "encoder") as temporary:
+        student.save_to_preset(str(temporary))
+    after = score(teacher, student, corpora["valid"])
+    steps = len(CorpusBatches(corpora["train"], arguments.batch_size, steps=arguments.steps))
+    share = min(steps * arguments.batch_size / len(corpora["train"]), 1.0)
+    found = {
+        "student": arguments.student,
+        "tokens": round(share * corpora["train"].info.tokens),
+        "steps": steps,
+        "seconds": round(seconds),
+        "held_out_before": before,
+        "held_out_after": after,
+        "train": {name: values[-1] for name, values in history.items()},
+    }
+    with atomic_file(out / "general.json") as stream:
+        json.dump(found, stream, indent=2)
+    lines = ["| held-out loss | start | after |", "|---|---|---|"]
+    lines += [f"| {name} | {before[name]:.4f} | {after[name]:.4f} |" for name in before]
+    with atomic_file(out / "general.md") as stream:
+        stream.write("\n".join(lines) + "\n")
+    print(json.dumps(found, indent=2), flush=True)
+
+
+def score(teacher, student, corpus) -> dict[str, float]:
+    """The three losses on held-out text, with projections fitted to its first batches."""
+    batches = CorpusBatches(corpus, 32)
+    distiller = tb.Distiller(student, teacher.backbone)
+    align_projections(distiller, [x[0] for x in first_batches(batches)])
+    distiller.compile()
+    return distiller.evaluate(batches.dataset(), verbose=0, return_dict=True)
+
+
+if __name__ == "__main__":
+    main()

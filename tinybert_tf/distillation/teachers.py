@@ -1,0 +1,72 @@
+"""One teacher or several, run now or once and for all."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tinybert_tf.distillation.views import as_teacher, observe
+from tinybert_tf.errors import TinyBertError
+
+# The input under which kept logits travel with a batch.
+TEACHER_LOGITS = "teacher_logits"
+
+
+def as_teachers(teacher) -> list:
+    """A list of teachers from one or several; see `as_teacher`.
+
+    Raises:
+        TinyBertError: If there is none, or one has no logits beside others.
+    """
+    teachers = [as_teacher(one) for one in teacher] if isinstance(teacher, (list, tuple)) else None
+    if teachers is None:
+        return [as_teacher(teacher)]
+    if not teachers:
+        raise TinyBertError("Expected at least one teacher. Received: teacher=[]")
+    without = [one.name for one in teachers if not hasattr(one, "labels")]
+    if len(teachers) > 1 and without:
+        raise TinyBertError(
+            "Expected classifiers where there are several teachers: their logits are averaged. "
+            f"Received: an encoder alone, {without[0]!r}"
+        )
+    return teachers
+
+
+def check_weights(weights: Sequence[float] | None, count: int) -> list[float]:
+    """Weights of the teachers, made to sum to one.
+
+    Raises:
+        TinyBertError: If there are not as many as teachers, or one is not positive.
+    """
+    weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if len(weights) != count or min(weights) <= 0:
+        raise TinyBertError(
+            f"Expected {count} positive teacher weights, one a teacher. "
+            f"Received: teacher_weights={weights}"
+        )
+    return [weight / sum(weights) for weight in weights]
+
+
+def run_teachers(
+    teachers: list, weights: list[float], relation_block: int | None = None
+) -> Callable[[dict], dict]:
+    """A function from inputs to the first teacher's outputs, with the mean logits of all."""
+    views = [observe(teachers[0], relation_block), *map(observe, teachers[1:])]
+
+    def run(inputs: dict) -> dict:
+        outputs = views[0](inputs, training=False)
+        if len(views) == 1:
+            return outputs
+        logits = weights[0] * outputs["logits"]
+        for view, weight in zip(views[1:], weights[1:], strict=True):
+            logits += weight * view(inputs, training=False)["logits"]
+        return {**outputs, "logits": logits}
+
+    return run
+
+
+def mean_logits(teachers: list, weights: list[float], texts) -> np.ndarray:
+    """The weighted mean of the teachers' logits, float32 `(n, classes)`, in the order of texts."""
+    total = 0.0
+    for teacher, weight in zip(teachers, weights, strict=True):
+        total = total + weight * teacher.predict(texts, verbose=0)
+    return np.asarray(total, "float32")
