@@ -41,6 +41,9 @@ _PUBLIC = {
     "general_distill": "tinybert_tf.pretraining",
     "pretrain": "tinybert_tf.pretraining",
     "evaluate_masked_lm": "tinybert_tf.pretraining",
+    # Augmentation
+    "augment": "tinybert_tf.augmentation",
+    "Candidates": "tinybert_tf.augmentation",
     # Text
     "WordPiece": "tinybert_tf.text.wordpiece",
     "read_examples": "tinybert_tf.text.readers",
@@ -68,6 +71,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from tinybert_tf.augmentation import Candidates, augment
     from tinybert_tf.checkpoints import default_teacher, save_hf
     from tinybert_tf.compress import (
         MagnitudePruning,
