@@ -17,10 +17,12 @@ RANKS = {
     **dict.fromkeys(("runs", "text", "evaluate", "layers"), 2),
     "checkpoints": 3,
     "models": 4,
-    **dict.fromkeys(("training", "compress"), 5),
+    **dict.fromkeys(("training", "augmentation"), 5),
     "distillation": 6,
-    "export": 7,
-    "cli": 8,
+    **dict.fromkeys(("compress", "pretraining"), 7),
+    "adaptive": 8,
+    "export": 9,
+    "cli": 10,
 }
 HEAVY = ("tensorflow", "keras", "keras_hub", "torch", "transformers", "matplotlib", "datasets")
 
