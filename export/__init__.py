@@ -14,6 +14,7 @@ _NAMES = {
     "ExportResult": "converter",
     "to_tflite": "converter",
     "time_file": "benchmark",
+    "measure_subnetworks": "budget",
     "check_delegates": "delegates",
     "DelegateReport": "delegates",
     "check_gpu": "accelerator",
@@ -39,6 +40,7 @@ __all__ = [
     "Verification",
     "check_delegates",
     "check_gpu",
+    "measure_subnetworks",
     "quantize",
     "quantize_aware",
     "read_metadata",
@@ -51,6 +53,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tinybert_tf.export.accelerator import GpuCheck, check_gpu
     from tinybert_tf.export.benchmark import time_file
+    from tinybert_tf.export.budget import measure_subnetworks
     from tinybert_tf.export.converter import ExportResult, to_tflite
     from tinybert_tf.export.delegates import DelegateReport, check_delegates
     from tinybert_tf.export.metadata import ModelMetadata

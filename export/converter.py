@@ -194,9 +194,10 @@ def _lengths(classifier: TinyBertTextClassifier, sequence_length) -> tuple[int, 
 
 def _metadata(classifier: TinyBertTextClassifier) -> bytes:
     kind = "Independent" if classifier.multi_label else "Exclusive"
+    described = f"{kind} classes: {len(classifier.labels)}."
     return write_metadata(
-        name="TinyBERT text classifier",
-        description=f"{kind} classes: {len(classifier.labels)}.",
+        name="TinyBERT text regression" if classifier.regression else "TinyBERT text classifier",
+        description="One score." if classifier.regression else described,
         vocabulary_file=VOCABULARY_FILE,
         labels_file=LABELS_FILE,
         description_files=(SETTINGS_FILE,),
@@ -236,6 +237,7 @@ def _files(classifier: TinyBertTextClassifier, target: str, scheme: str | None) 
         "format": 1,
         "tokenizer": wordpiece.get_config(),
         "multi_label": classifier.multi_label,
+        "regression": classifier.regression,
         "quantization": scheme or "float32",
         "target": target,
     }

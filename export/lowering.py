@@ -125,6 +125,8 @@ class LoweredClassifier(tf.Module):
             pooled = self._relu(pooled)
         logits = self._dense(pooled, weights.logits, "logits")
         logits = tf.reshape(logits, (1, weights.num_classes))
+        if weights.regression:
+            return logits
         return tf.sigmoid(logits) if weights.multi_label else tf.nn.softmax(logits)
 
     def _embed(self, ids, segment_ids) -> tf.Tensor:

@@ -48,6 +48,7 @@ class TFLiteClassifier:
         self.quantization = file.quantization
         self.sequence_lengths, self.num_classes = _shapes(file)
         self.multi_label = bool(file.settings.get("multi_label", False))
+        self.regression = bool(file.settings.get("regression", False))
         self.labels = _labels(file, self.num_classes)
         self._tokenizer = tokenizer or _tokenizer(file)
         self._order = _input_order(file)
@@ -77,6 +78,23 @@ class TFLiteClassifier:
 
     def predict_proba(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
         """Returns probabilities `(n, num_classes)`.
+
+        Args:
+            texts: list of strings, or a tuple of two such lists for sentence pairs.
+            progress: callable. Called after each text. Defaults to `None`.
+
+        Raises:
+            TinyBertError: If the file is a regression: `predict` returns its scores.
+        """
+        if self.regression:
+            raise TinyBertError(
+                "Expected the file of a classifier; `predict` returns a regression's scores. "
+                f"Received: {str(self.path)!r}"
+            )
+        return self.predict(texts, progress)
+
+    def predict(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
+        """Returns what the file puts out: probabilities, or of a regression scores `(n, 1)`.
 
         Args:
             texts: list of strings, or a tuple of two such lists for sentence pairs.
@@ -140,7 +158,8 @@ class TFLiteClassifier:
     def _normalized(self, probabilities: np.ndarray) -> np.ndarray:
         """An int8 softmax returns multiples of 1/256, whose sum may miss 1."""
         total = probabilities.sum()
-        if self.quantization != "static_int8" or self.multi_label or total <= 0:
+        exact = self.multi_label or self.regression or total <= 0
+        if self.quantization != "static_int8" or exact:
             return probabilities
         return probabilities / total
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.regression import RegressionReport, evaluate_scores
 from tinybert_tf.evaluate.report import ClassificationReport, evaluate_probabilities
 from tinybert_tf.export.runner import TFLiteClassifier
 from tinybert_tf.text.batches import LengthBucketedBatches
@@ -29,22 +30,22 @@ class Verification:
         size_bytes: int. Its size, packed files included.
         quantization: string. `"float32"` or `"dynamic_int8"`.
         examples: int. Number of texts.
-        report: ClassificationReport of the file on the texts.
-        max_probability_difference: float. The largest absolute difference of any probability to
-            Keras; `None` without a classifier.
+        report: ClassificationReport of the file on the texts, or RegressionReport.
+        max_probability_difference: float. The largest absolute difference of any probability (or
+            score) to Keras; `None` without a classifier.
         agreement: float. Share of texts with the same predicted label (or label set) as Keras;
-            `None` without a classifier.
-        keras_report: ClassificationReport of the Keras model; `None` without a classifier.
+            `None` without a classifier, and of a regression.
+        keras_report: the report of the Keras model; `None` without a classifier.
     """
 
     path: Path
     size_bytes: int
     quantization: str
     examples: int
-    report: ClassificationReport
+    report: ClassificationReport | RegressionReport
     max_probability_difference: float | None = None
     agreement: float | None = None
-    keras_report: ClassificationReport | None = None
+    keras_report: ClassificationReport | RegressionReport | None = None
 
     @property
     def accuracy(self) -> float:
@@ -58,15 +59,19 @@ class Verification:
 
     def to_dict(self) -> dict:
         """The figures as JSON values, without the per-class report."""
-        keras_accuracy = None if self.keras_report is None else self.keras_report.accuracy
+        keras_report, own = self.keras_report, {}
+        if isinstance(self.report, RegressionReport):
+            own = {**self.report.summary()}
+            own["keras_spearman"] = None if keras_report is None else keras_report.spearman
+        else:
+            own = {"accuracy": self.accuracy, "macro_f1": self.macro_f1}
+            own["keras_accuracy"] = None if keras_report is None else keras_report.accuracy
         return {
             "path": str(self.path),
             "size_bytes": self.size_bytes,
             "quantization": self.quantization,
             "examples": self.examples,
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro_f1,
-            "keras_accuracy": keras_accuracy,
+            **own,
             "max_probability_difference": self.max_probability_difference,
             "agreement": self.agreement,
         }
@@ -112,13 +117,13 @@ def verify(
     if classifier is not None:
         _check_same_task(file, classifier)
     with _bars(progress) as bars:
-        own = file.predict_proba(texts, _step(bars, f"running {file.path.name}", examples))
+        own = file.predict(texts, _step(bars, f"running {file.path.name}", examples))
         reference = None
         if classifier is not None:
-            reference = _keras_probabilities(
+            reference = _keras_outputs(
                 classifier, file, parts, _step(bars, "running Keras", examples)
             )
-    report = evaluate_probabilities(own, labels, file.labels, file.multi_label)
+    report = _report(own, labels, file)
     found = Verification(file.path, file.size_bytes, file.quantization, examples, report)
     if reference is None:
         return found
@@ -131,9 +136,15 @@ def verify(
         examples,
         report,
         max_probability_difference=difference,
-        agreement=_agreement(own, reference, file.multi_label),
-        keras_report=evaluate_probabilities(reference, labels, file.labels, file.multi_label),
+        agreement=None if file.regression else _agreement(own, reference, file.multi_label),
+        keras_report=_report(reference, labels, file),
     )
+
+
+def _report(outputs: np.ndarray, labels, file) -> ClassificationReport | RegressionReport:
+    if file.regression:
+        return evaluate_scores(outputs, labels)
+    return evaluate_probabilities(outputs, labels, file.labels, file.multi_label)
 
 
 def _check_same_task(file: TFLiteClassifier, classifier) -> None:
@@ -166,8 +177,8 @@ def _agreement(own: np.ndarray, reference: np.ndarray, multi_label: bool) -> flo
     return float((own.argmax(axis=1) == reference.argmax(axis=1)).mean())
 
 
-def _keras_probabilities(classifier, file: TFLiteClassifier, parts, step) -> np.ndarray:
-    """The Keras model's probabilities `(n, classes)` for the ids that the file sees."""
+def _keras_outputs(classifier, file: TFLiteClassifier, parts, step) -> np.ndarray:
+    """The Keras model's probabilities `(n, classes)`, or scores, for the ids the file sees."""
     encoded = file.tokenizer.encode(
         *(list(part) for part in parts), max_length=file.sequence_length
     )
@@ -180,10 +191,13 @@ def _keras_probabilities(classifier, file: TFLiteClassifier, parts, step) -> np.
         max_length=file.sequence_length,
     )
     logits = classifier.predict(batches.dataset(), verbose=0, callbacks=[_Ticker(step)])
-    activation = keras.ops.sigmoid if classifier.multi_label else keras.ops.softmax
-    probabilities = np.empty_like(logits)
-    probabilities[batches.indices(0)] = keras.ops.convert_to_numpy(activation(logits))
-    return probabilities
+    outputs = logits
+    if not classifier.regression:
+        activation = keras.ops.sigmoid if classifier.multi_label else keras.ops.softmax
+        outputs = keras.ops.convert_to_numpy(activation(logits))
+    in_order = np.empty_like(logits)
+    in_order[batches.indices(0)] = outputs
+    return in_order
 
 
 class _Ticker(keras.callbacks.Callback):

@@ -95,6 +95,7 @@ class ClassifierWeights:
         relu_head: bool. Whether the head reads relu of the pooled vector (TinyBERT's released
             code) instead of the pooled vector itself.
         multi_label: bool. Whether probabilities are sigmoids instead of a softmax.
+        regression: bool. Whether the one logit is the output. Defaults to `False`.
         scheme: string. The quantization scheme the grids belong to; `None` without any.
         words_grid: Grid. The word table's integers. Defaults to `None`.
         segments_grid: Grid. The segment table's. Defaults to `None`.
@@ -118,6 +119,7 @@ class ClassifierWeights:
     segments_grid: Grid | None = None
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     word_projection: DenseWeights | None = None
+    regression: bool = False
 
     @property
     def max_sequence_length(self) -> int:
@@ -157,6 +159,7 @@ def read_weights(classifier) -> ClassifierWeights:
         activation=backbone.activation,
         relu_head=classifier.head == "tinybert",
         multi_label=classifier.multi_label,
+        regression=classifier.regression,
         scheme=backbone.quantization,
         words_grid=words_grid,
         segments_grid=segments_grid,

@@ -58,8 +58,12 @@ _PUBLIC = {
     "prune_during_distillation": "tinybert_tf.compress",
     "factorize_word_table": "tinybert_tf.compress",
     "MagnitudePruning": "tinybert_tf.compress",
+    "AdaptiveStudent": "tinybert_tf.adaptive",
+    "distill_adaptive": "tinybert_tf.adaptive",
+    "Pareto": "tinybert_tf.adaptive",
     # Evaluation
     "evaluate_classifier": "tinybert_tf.evaluate",
+    "evaluate_regressor": "tinybert_tf.evaluate",
     "Comparison": "tinybert_tf.evaluate",
     # Checkpoints
     "save_hf": "tinybert_tf.checkpoints",
@@ -71,6 +75,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from tinybert_tf.adaptive import AdaptiveStudent, Pareto, distill_adaptive
     from tinybert_tf.augmentation import Candidates, augment
     from tinybert_tf.checkpoints import default_teacher, save_hf
     from tinybert_tf.compress import (
@@ -98,7 +103,7 @@ if TYPE_CHECKING:
         student_of,
     )
     from tinybert_tf.errors import TinyBertError
-    from tinybert_tf.evaluate import Comparison, evaluate_classifier
+    from tinybert_tf.evaluate import Comparison, evaluate_classifier, evaluate_regressor
     from tinybert_tf.models import (
         TinyBertBackbone,
         TinyBertMaskedLM,

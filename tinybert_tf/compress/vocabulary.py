@@ -82,9 +82,7 @@ def prune_vocabulary(
     kept_ids = choose_tokens(before, counts, min_count, keep, max_size, fill, alphabet)
     pruned = apply_pruning(classifier, kept_ids)
     width = classifier.backbone.embedding_dim or classifier.backbone.hidden_dim
-    coverage = measure_coverage(
-        before, pruned.wordpiece, width, texts, dev_texts
-    )
+    coverage = measure_coverage(before, pruned.wordpiece, width, texts, dev_texts)
     return PrunedVocabulary(pruned, coverage, kept_ids)
 
 

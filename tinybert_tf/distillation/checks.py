@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.regression import evaluate_scores
 
 
 def check_teacher(
@@ -39,6 +40,28 @@ def check_teacher(
         "Expected a teacher that is better than chance on the validation data; fine-tune it first"
         f"{_order_hint(probabilities, labels, names, multi_label)}. Received: accuracy="
         f"{score:.3f}, always answering the most frequent class scores {chance:.3f}"
+    )
+
+
+def check_regression_teacher(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Checks that a teacher's scores rise with the gold ones on dev.
+
+    Args:
+        scores: float `(n, 1)`. The teacher's.
+        labels: float `(n, 1)`.
+
+    Returns:
+        Spearman's correlation.
+
+    Raises:
+        TinyBertError: If it is not above 0.
+    """
+    found = evaluate_scores(scores, labels).spearman
+    if found > 0:
+        return found
+    raise TinyBertError(
+        "Expected a teacher whose scores rise with the gold ones on the validation data; fine-tune "
+        f"it first. Received: Spearman correlation={found:.3f}"
     )
 
 

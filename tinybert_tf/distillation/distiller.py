@@ -77,7 +77,7 @@ class Distiller(keras.Model):
         self._loss_tracker = keras.metrics.Mean(name="loss")
         self._term_trackers = [keras.metrics.Mean(name=f"{term.name}_loss") for term in self.terms]
         self._accuracy = None
-        if hasattr(student, "num_classes"):
+        if hasattr(student, "num_classes") and not student.regression:
             self._accuracy = (
                 keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
                 if student.multi_label
@@ -99,7 +99,8 @@ class Distiller(keras.Model):
         inputs = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids}
         labels = None
         if hasattr(self.student, "num_classes"):
-            shape = (1, self.student.num_classes) if self.student.multi_label else (1,)
+            wide = self.student.multi_label or self.student.regression
+            shape = (1, self.student.num_classes) if wide else (1,)
             labels = ops.zeros(shape, "int32")
         with tf.GradientTape() as tape:
             student_outputs = self._student_view(inputs, training=False)

@@ -33,6 +33,7 @@ class Encoder:
     hidden_dim: int
     multi_label: bool = False
     attention_dim: int | None = None  # `None`: hidden_dim
+    regression: bool = False
 
 
 class LossTerm(keras.layers.Layer):
@@ -220,7 +221,8 @@ class EmbeddingLoss(HiddenLoss):
 class PredictionLoss(LossTerm):
     """Equation (10): soft cross-entropy to the teacher's logits.
 
-    Multi-label models compare every label's sigmoid.
+    Multi-label models compare every label's sigmoid; regressions take the squared difference to
+    the teacher's score (the released code's gold score is what its authors call a mistake).
 
     Args:
         temperature: float, or a Keras `LearningRateSchedule` of it over the steps. t. Defaults to
@@ -245,12 +247,14 @@ class PredictionLoss(LossTerm):
             )
         self.temperature = temperature
         self.reduction = check_reduction(reduction)
-        self.multi_label = False
+        self.multi_label = self.regression = False
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
-        self.multi_label = student.multi_label
+        self.multi_label, self.regression = student.multi_label, student.regression
 
     def compute(self, student: dict, teacher: dict, batch: dict):
+        if self.regression:
+            return ops.mean(ops.square(student["logits"] - teacher["logits"]), axis=-1)
         temperature = self.temperature
         if callable(temperature):
             temperature = ops.cast(temperature(batch["step"]), "float32")
@@ -311,6 +315,8 @@ class RelationLoss(LossTerm):
 class HardLabelLoss(LossTerm):
     """Cross-entropy to the gold labels; TinyBERT does without, other recipes mix it in.
 
+    Of a regression, the squared error.
+
     Args:
         weight: float. Defaults to `1.0`.
     """
@@ -319,15 +325,17 @@ class HardLabelLoss(LossTerm):
 
     def __init__(self, weight: float = 1.0, name: str = "hard_label"):
         super().__init__(weight=weight, name=name)
-        self.multi_label = False
+        self.multi_label = self.regression = False
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
-        self.multi_label = student.multi_label
+        self.multi_label, self.regression = student.multi_label, student.regression
 
     def compute(self, student: dict, teacher: dict, batch: dict):
         labels, logits = batch["labels"], student["logits"]
         if labels is None:
             raise TinyBertError("Expected labels for the hard-label loss. Received: labels=None")
+        if self.regression:
+            return ops.mean(ops.square(logits - ops.cast(labels, logits.dtype)), axis=-1)
         if self.multi_label:
             targets = ops.cast(labels, "float32")
             return ops.mean(ops.softplus(logits) - targets * logits, axis=-1)

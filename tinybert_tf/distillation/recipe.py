@@ -8,7 +8,7 @@ import keras
 
 from tinybert_tf.distillation.alignment import BATCHES, align_projections
 from tinybert_tf.distillation.balance import balance_terms
-from tinybert_tf.distillation.checks import check_teacher
+from tinybert_tf.distillation.checks import check_regression_teacher, check_teacher
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses, prediction_losses
 from tinybert_tf.distillation.teachers import (
@@ -123,6 +123,9 @@ def distill(
         dev = student.batches(*validation_data, batch_size=batch_size, shuffle=False)
         validation = dev.dataset()
         for one in teachers:
+            if student.regression:
+                check_regression_teacher(one.predict(validation_data[0], verbose=0), dev.labels)
+                continue
             check_teacher(
                 one.predict_proba(validation_data[0]),
                 dev.labels,

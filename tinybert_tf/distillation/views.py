@@ -41,6 +41,7 @@ def encoder_of(model: keras.Model) -> Encoder:
         hidden_dim=backbone.hidden_dim,
         attention_dim=backbone.attention_dim,
         multi_label=getattr(model, "multi_label", False),
+        regression=getattr(model, "regression", False),
     )
 
 

@@ -26,6 +26,11 @@ from tinybert_tf.evaluate.plots import (
     plot_history,
     plot_reliability,
 )
+from tinybert_tf.evaluate.regression import (
+    RegressionReport,
+    evaluate_regressor,
+    evaluate_scores,
+)
 from tinybert_tf.evaluate.report import (
     ClassificationReport,
     ClassResult,
@@ -42,12 +47,15 @@ __all__ = [
     "ComparisonRow",
     "ConfusedPair",
     "Latency",
+    "RegressionReport",
     "ReliabilityBins",
     "accuracy",
     "brier_score",
     "confusion_matrix",
     "evaluate_classifier",
     "evaluate_probabilities",
+    "evaluate_regressor",
+    "evaluate_scores",
     "expected_calibration_error",
     "macro_f1",
     "matthews",

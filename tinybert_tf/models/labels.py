@@ -4,6 +4,27 @@ import numpy as np
 
 from tinybert_tf.errors import TinyBertError
 
+# The one output of a regression, whose "class" is the score itself.
+SCORE = "score"
+
+
+def encode_scores(scores) -> np.ndarray:
+    """Turns scores into a float32 array `(n, 1)`.
+
+    Raises:
+        TinyBertError: If they are no finite numbers, one a text.
+    """
+    try:
+        array = np.asarray(scores, "float32")
+    except (TypeError, ValueError) as error:
+        raise TinyBertError(f"Expected one number a text. Received: {error}") from error
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+        raise TinyBertError(f"Expected one number a text. Received: shape={array.shape}")
+    if not np.isfinite(array).all():
+        place = int(np.flatnonzero(~np.isfinite(array.ravel()))[0])
+        raise TinyBertError(f"Expected finite scores. Received: {array.ravel()[place]} at {place}")
+    return array.reshape(-1, 1)
+
 
 def class_names(num_classes: int | None, labels: list[str] | None, multi_label: bool) -> list[str]:
     """Checks the classes of a task and returns their names.
@@ -18,6 +39,8 @@ def class_names(num_classes: int | None, labels: list[str] | None, multi_label: 
                 "Expected `labels` (the class names) or `num_classes`. "
                 "Received: labels=None, num_classes=None"
             )
+        if num_classes == 1 and not multi_label:
+            return [SCORE]
         labels = [str(index) for index in range(num_classes)]
     labels = [str(label) for label in labels]
     if num_classes is not None and num_classes != len(labels):
@@ -28,7 +51,7 @@ def class_names(num_classes: int | None, labels: list[str] | None, multi_label: 
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise TinyBertError(f"Expected distinct labels. Received: repeated {repeated}")
-    if len(labels) < (1 if multi_label else 2):
+    if len(labels) < (1 if multi_label or labels == [SCORE] else 2):
         raise TinyBertError(f"Expected at least two classes. Received: labels={labels}")
     return labels
 

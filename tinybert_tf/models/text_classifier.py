@@ -10,7 +10,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.inputs import check_preprocessor, is_text
-from tinybert_tf.models.labels import class_names, encode_labels
+from tinybert_tf.models.labels import SCORE, class_names, encode_labels, encode_scores
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.text.weights import class_weights
@@ -24,7 +24,8 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
 
     Args:
         backbone: `TinyBertBackbone`.
-        num_classes: int. Defaults to `None`: the number of labels.
+        num_classes: int. 1 is a regression, as in Hugging Face: labels are then numbers, and the
+            one logit is the score. Defaults to `None`: the number of labels.
         labels: list of strings, the class names in the order of the logits. Defaults to `None`:
             the class numbers.
         preprocessor: `TinyBertTextClassifierPreprocessor`, or `None` to feed tensors only.
@@ -87,7 +88,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         self.multi_label = multi_label
         self.dropout = dropout
         if kwargs.get("compile", True):
-            self.compile()  # again: the defaults depend on multi_label
+            self.compile()  # again: the defaults depend on the kind of task
 
     @classmethod
     def from_hf(
@@ -142,24 +143,29 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         """As `keras.Model.compile`, with BERT's defaults for what is `"auto"`.
 
         AdamW at 5e-5 with weight decay 0.01 and gradients clipped to norm 1; cross-entropy on
-        logits. XLA is off unless asked for: it was slower on CPU and recompiles per length.
+        logits, of a regression the mean squared error. XLA is off unless asked for: it was slower
+        on CPU and recompiles per length.
         """
+        # Keras calls this once before the attributes are there.
         multi_label = getattr(self, "multi_label", False)
+        regression = getattr(self, "labels", None) == [SCORE]
         if isinstance(optimizer, str) and optimizer == "auto":
             optimizer = keras.optimizers.AdamW(5e-5, weight_decay=0.01, global_clipnorm=1.0)
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         if isinstance(loss, str) and loss == "auto":
-            loss = (
-                keras.losses.BinaryCrossentropy(from_logits=True)
-                if multi_label
-                else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            )
+            if regression:
+                loss = keras.losses.MeanSquaredError()
+            elif multi_label:
+                loss = keras.losses.BinaryCrossentropy(from_logits=True)
+            else:
+                loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         if isinstance(metrics, str) and metrics == "auto":
-            metrics = [
-                keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
-                if multi_label
-                else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-            ]
+            if regression:
+                metrics = [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]
+            elif multi_label:
+                metrics = [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")]
+            else:
+                metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         kwargs.setdefault("jit_compile", False)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
@@ -202,12 +208,21 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             )
         return self.preprocessor.tokenizer.wordpiece
 
+    @property
+    def regression(self) -> bool:
+        """Whether the one output is a score."""
+        return self.labels == [SCORE]
+
     def encode_labels(self, labels) -> np.ndarray:
         """Turns label names or numbers into int32 `(n,)`, or multi-hot float32 `(n, classes)`.
+
+        Scores of a regression become float32 `(n, 1)`.
 
         Raises:
             TinyBertError: If a label is unknown; it names the label and the known ones.
         """
+        if self.regression:
+            return encode_scores(labels)
         return encode_labels(labels, self.labels, self.multi_label)
 
     def batches(
@@ -315,14 +330,30 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         return in_order
 
     def predict_proba(self, x, batch_size=None, **kwargs) -> np.ndarray:
-        """Returns probabilities `(n, num_classes)`: softmax, or sigmoid when multi-label."""
+        """Returns probabilities `(n, num_classes)`: softmax, or sigmoid when multi-label.
+
+        Raises:
+            TinyBertError: If the task is a regression: `predict` returns its scores.
+        """
+        self._check_has_classes()
         kwargs.setdefault("verbose", 0)
         logits = self.predict(x, batch_size=batch_size, **kwargs)
         activation = ops.sigmoid if self.multi_label else ops.softmax
         return ops.convert_to_numpy(activation(logits))
 
+    def _check_has_classes(self) -> None:
+        if self.regression:
+            raise TinyBertError(
+                "Expected a classifier; a regression's `predict` returns its scores. "
+                "Received: num_classes=1"
+            )
+
     def classify(self, x, threshold: float = 0.5, **kwargs) -> list:
-        """Returns the label of each text, or the list of labels above `threshold`."""
+        """Returns the label of each text, or the list of labels above `threshold`.
+
+        Raises:
+            TinyBertError: If the task is a regression.
+        """
         probabilities = self.predict_proba(x, **kwargs)
         if self.multi_label:
             return [
