@@ -4,9 +4,10 @@
         [--steps N] [--seed 0]
 
 The teacher is MiniLM-L6-H384 as published; the student starts from its principal directions, or
-from its blocks where widths agree. Prepares the corpus once (DIR/corpus, or --corpus), trains one
-epoch, or its first N steps, and scores the three losses on held-out articles before and after. A
-killed run resumes. Writes DIR/encoder (a preset of the backbone), general.json and general.md.
+from its blocks where widths agree. It trains without dropout, and the three terms start equal.
+Prepares the corpus once (DIR/corpus, or --corpus), trains one epoch, or its first N steps, and
+scores the losses on held-out articles before and after. A killed run resumes. Writes DIR/encoder
+(a preset of the backbone), general.json and general.md.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="default: OUT/corpus")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
@@ -58,7 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
     texts = [
         teacher.wordpiece.decode(ids[1:-1].tolist()) for ids in corpora["train"].shard(0).token_ids
     ]
-    student = tb.student_of(teacher, arguments.student, texts=texts, seed=arguments.seed).backbone
+    shape = {"dropout": 0.0, "attention_dropout": 0.0}  # one pass over the text: no overfitting
+    classifier = tb.student_of(
+        teacher, arguments.student, texts=texts, seed=arguments.seed, **shape
+    )
+    student = classifier.backbone
     before = score(teacher, student, corpora["valid"])
     print("before", before, flush=True)
     started = time.monotonic()
@@ -70,6 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         steps=arguments.steps,
+        balance=True,
         seed=arguments.seed,
         run_dir=out,
         verbose=arguments.verbose,
