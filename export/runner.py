@@ -84,11 +84,24 @@ class TFLiteClassifier:
             progress: callable. Called after each text. Defaults to `None`.
 
         Raises:
-            TinyBertError: If the file is a regression: `predict` returns its scores.
+            TinyBertError: If the file is a regression; see `predict_scores`.
         """
         if self.regression:
             raise TinyBertError(
-                "Expected the file of a classifier; `predict` returns a regression's scores. "
+                "Expected the file of a classifier; a regression has `predict_scores`. "
+                f"Received: {str(self.path)!r}"
+            )
+        return self.predict(texts, progress)
+
+    def predict_scores(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
+        """Returns a regression's scores `(n, 1)`; arguments as in `predict_proba`.
+
+        Raises:
+            TinyBertError: If the file has classes.
+        """
+        if not self.regression:
+            raise TinyBertError(
+                "Expected the file of a regression; a classifier has `predict_proba`. "
                 f"Received: {str(self.path)!r}"
             )
         return self.predict(texts, progress)

@@ -135,8 +135,8 @@ def test_exported_file_scores_as_keras_does(trained, tmp_path, target, tolerance
     assert found.report.pearson > 0.95
     assert found.to_dict()["keras_spearman"] == pytest.approx(found.keras_report.spearman)
     runner = export.TFLiteClassifier(path)
-    assert runner.predict((["a good film"], ["a fine film"])).shape == (1, 1)
-    with pytest.raises(tb.TinyBertError, match="predict"):
+    assert runner.predict_scores((["a good film"], ["a fine film"])).shape == (1, 1)
+    with pytest.raises(tb.TinyBertError, match="predict_scores"):
         runner.predict_proba((["a"], ["a"]))
 
 
@@ -150,8 +150,11 @@ def test_quantization_aware_training(trained):
 
 
 def test_bad_input(trained):
-    with pytest.raises(tb.TinyBertError, match="predict"):
+    with pytest.raises(tb.TinyBertError, match="predict_scores"):
         trained.classify(PAIRS)
+    classes = tb.TinyBertTextClassifier(trained.backbone, num_classes=2)
+    with pytest.raises(tb.TinyBertError, match="predict_proba"):
+        classes.predict_scores(PAIRS)
     with pytest.raises(tb.TinyBertError, match="nan"):
         trained.encode_labels([1.0, float("nan")])
     with pytest.raises(tb.TinyBertError, match="number"):

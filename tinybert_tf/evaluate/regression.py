@@ -70,11 +70,12 @@ def evaluate_regressor(model, texts, labels) -> RegressionReport:
     """Runs a regression (num_classes=1), or its exported file, on texts with gold scores.
 
     Args:
-        model: object with `predict(texts)`: a `TinyBertTextClassifier` or a `TFLiteClassifier`.
+        model: object with `predict_scores(texts)`: a `TinyBertTextClassifier` with num_classes=1
+            or the `TFLiteClassifier` of its file.
         texts: list of strings, or a tuple of two such lists for sentence pairs.
         labels: list of floats.
     """
-    return evaluate_scores(model.predict(texts), labels)
+    return evaluate_scores(model.predict_scores(texts), labels)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

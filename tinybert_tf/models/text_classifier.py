@@ -333,7 +333,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         """Returns probabilities `(n, num_classes)`: softmax, or sigmoid when multi-label.
 
         Raises:
-            TinyBertError: If the task is a regression: `predict` returns its scores.
+            TinyBertError: If the task is a regression; see `predict_scores`.
         """
         self._check_has_classes()
         kwargs.setdefault("verbose", 0)
@@ -341,11 +341,24 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         activation = ops.sigmoid if self.multi_label else ops.softmax
         return ops.convert_to_numpy(activation(logits))
 
+    def predict_scores(self, x, batch_size=None, **kwargs) -> np.ndarray:
+        """Returns a regression's scores `(n, 1)`.
+
+        Raises:
+            TinyBertError: If the task has classes.
+        """
+        if not self.regression:
+            raise TinyBertError(
+                "Expected a regression (num_classes=1); a classifier has `predict_proba`. "
+                f"Received: num_classes={self.num_classes}"
+            )
+        kwargs.setdefault("verbose", 0)
+        return self.predict(x, batch_size=batch_size, **kwargs)
+
     def _check_has_classes(self) -> None:
         if self.regression:
             raise TinyBertError(
-                "Expected a classifier; a regression's `predict` returns its scores. "
-                "Received: num_classes=1"
+                "Expected a classifier; a regression has `predict_scores`. Received: num_classes=1"
             )
 
     def classify(self, x, threshold: float = 0.5, **kwargs) -> list:

@@ -1,0 +1,231 @@
+"""What each ingredient of distillation adds, on five tasks: the tables of RESULTS.md.
+
+    python benchmarks/ablation.py --task sst2 --out DIR                          # all rows
+    python benchmarks/ablation.py --task sst2 --out DIR --student tinybert_4l_312 --rows int8
+    python benchmarks/ablation.py --table --out DIR                              # the tables
+
+Rows: `fine_tuned` (no distillation), `prediction` (soft targets only), `intermediate` (then
+prediction), `augmented` (the same on augmented texts; needs --masked-lm), `general` (the same as
+intermediate from a general student; needs --general), `int8` (the best of the others, trained on
+in int8; the exported file). Each row is trained once, in DIR/TASK/STUDENT/ROW/SEED; a killed one
+resumes. The teacher is MiniLM-L6-H384, fine-tuned, DIR/TASK/teacher.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+from tasks import TASKS, load, score
+
+import tinybert_tf as tb
+from tinybert_tf import export
+from tinybert_tf.atomic import atomic_file
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ROWS = ("fine_tuned", "prediction", "intermediate", "augmented", "general", "int8")
+# Copies of each text; as many epochs less.
+COPIES = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", choices=TASKS)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--student", default="tinybert_4l_312", choices=tb.ARCHITECTURES)
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser.add_argument("--masked-lm", type=Path, help="preset of a TinyBertMaskedLM")
+    parser.add_argument("--general", type=Path, help="preset of a general student's encoder")
+    parser.add_argument("--examples", type=int, help="only so many of either part")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--verbose", type=int, default=2)
+    parser.add_argument("--table", action="store_true", help="print the tables, train nothing")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(tables(arguments.out))
+        return
+    if arguments.task is None:
+        parser.error("Expected --task. Received: none")
+    Ablation(arguments).run()
+
+
+class Ablation:
+    """The rows of one student on one task."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.arguments = arguments
+        self.task = TASKS[arguments.task]
+        self.data = load(arguments.task, arguments.data, arguments.examples)
+        self.folder = arguments.out / arguments.task
+        self.common = {"seed": arguments.seed, "verbose": arguments.verbose}
+
+    def run(self) -> None:
+        teacher = self.teacher()
+        for name in self.arguments.rows:
+            missing = {"augmented": self.arguments.masked_lm, "general": self.arguments.general}
+            if missing.get(name, True) is None:
+                print(f"{name}: left out, its model is not given", flush=True)
+                continue
+            self.row(name, teacher)
+
+    def teacher(self):
+        def train(folder: Path):
+            size = {"labels": self.data.labels} if self.data.labels else {"num_classes": 1}
+            model = tb.TinyBertTextClassifier.from_hf(
+                str(tb.default_teacher()), sequence_length=self.task.max_length, **size
+            )
+            self.finetune(model, folder, self.task.teacher)
+            return model
+
+        return self.trained(self.folder / "teacher", train)
+
+    def row(self, name: str, teacher) -> None:
+        folder = self.folder / self.arguments.student / name / str(self.arguments.seed)
+        if name == "int8":
+            self.int8(folder, teacher)
+            return
+
+        def train(path: Path):
+            texts = self.data.train[0]
+            if name == "general":
+                student = tb.student_of(teacher, init=self.arguments.general, texts=texts)
+            else:
+                student = tb.student_of(
+                    teacher, self.arguments.student, texts=texts, seed=self.arguments.seed
+                )
+            if name == "fine_tuned":
+                self.finetune(student, path, self.task.student)
+            else:
+                self.distill(name, teacher, student, path)
+            return student
+
+        self.trained(folder, train)
+
+    def finetune(self, model, folder: Path, recipe: dict) -> None:
+        tb.finetune(
+            model,
+            *self.data.train,
+            validation_data=self.data.dev,
+            run_dir=folder,
+            **recipe,
+            **self.common,
+        )
+
+    def distill(self, name: str, teacher, student, folder: Path) -> None:
+        texts, epochs = self.data.train[0], self.task.epochs
+        if name == "augmented":
+            model = tb.TinyBertMaskedLM.from_preset(str(self.arguments.masked_lm))
+            candidates = tb.Candidates(model, cache=self.folder / "candidates")
+            texts = tb.augment(texts, candidates, copies=COPIES, seed=self.arguments.seed).texts
+            epochs = {stage: max(count // 2, 1) for stage, count in epochs.items()}
+        tb.distill(
+            teacher,
+            student,
+            texts,
+            validation_data=self.data.dev,
+            stages="prediction" if name == "prediction" else ("intermediate", "prediction"),
+            epochs=epochs,
+            learning_rate=self.task.learning_rate,
+            balance=True,
+            run_dir=folder,
+            **self.common,
+        )
+
+    def int8(self, folder: Path, teacher) -> None:
+        """The best of the other rows of this seed, trained on in int8; scores the file."""
+        found = {
+            path.parent.parent.name: json.loads(path.read_text("utf-8"))
+            for path in self.folder.glob(
+                f"{self.arguments.student}/*/{self.arguments.seed}/result.json"
+            )
+            if path.parent.parent.name != "int8"
+        }
+        if not found:
+            raise SystemExit("Expected another row of this student first. Received: none")
+        best = max(found, key=lambda name: found[name]["score"])
+        preset = self.folder / self.arguments.student / best / str(self.arguments.seed) / "preset"
+        student = tb.TinyBertTextClassifier.from_preset(str(preset))
+
+        def train(path: Path):
+            return export.quantize(
+                student,
+                *self.data.train,
+                validation_data=self.data.dev,
+                teacher=teacher,
+                run_dir=path,
+                **self.task.quantization,
+                **self.common,
+            ).classifier
+
+        model = self.trained(folder, train, write=False)
+        file = folder / "universal.tflite"
+        size = export.to_tflite(model, file).size_bytes
+        value = score(self.task, export.TFLiteClassifier(file, num_threads=2), self.data.dev)
+        self.write(folder, {"score": value, "from": best, "megabytes": size / 1e6})
+
+    def trained(self, folder: Path, train, write: bool = True):
+        """Loads a finished row, or trains and scores it."""
+        preset = folder / "preset"
+        if (preset / "task.json").exists():
+            return tb.TinyBertTextClassifier.from_preset(str(preset))
+        print(f"=== {folder.relative_to(self.arguments.out)}", flush=True)
+        started = time.monotonic()
+        model = train(folder)
+        seconds = round(time.monotonic() - started)
+        model.save_to_preset(str(preset))
+        if write:
+            value = score(self.task, model, self.data.dev)
+            parameters = model.count_params()
+            self.write(folder, {"score": value, "seconds": seconds, "parameters": parameters})
+        return model
+
+    def write(self, folder: Path, result: dict) -> None:
+        result = {"measure": self.task.measure, **result}
+        print(folder.relative_to(self.arguments.out), result, flush=True)
+        with atomic_file(folder / "result.json") as stream:
+            json.dump(result, stream, indent=2)
+
+
+def tables(out: Path) -> str:
+    """One table a student: tasks across, rows down; scores, and shares of the teacher's."""
+    lines: list[str] = []
+    names = [name for name in TASKS if (out / name / "teacher" / "result.json").exists()]
+    teachers = {name: _read(out / name / "teacher" / "result.json")["score"] for name in names}
+    students = sorted({p.parent.parent.parent.name for p in out.glob("*/*/*/*/result.json")})
+    for student in students:
+        lines += [f"\n{student}:\n", f"| | {' | '.join(names)} | of the teacher |"]
+        lines.append("|---" * (len(names) + 2) + "|")
+        shown = [f"{100 * teachers[name]:.2f}" for name in names]
+        lines.append(f"| teacher | {' | '.join(shown)} | |")
+        for row in ROWS:
+            cells, shares = [], []
+            for name in names:
+                scores = [
+                    _read(path)["score"]
+                    for path in sorted((out / name / student / row).glob("*/result.json"))
+                ]
+                if not scores:
+                    cells.append("")
+                    continue
+                mean = sum(scores) / len(scores)
+                seeds = f" ({len(scores)} seeds)" if len(scores) > 1 else ""
+                cells.append(f"{100 * mean:.2f}{seeds}")
+                shares.append(mean / teachers[name])
+            if shares:
+                whole = f"{100 * sum(shares) / len(shares):.2f} %"
+                note = "" if len(shares) == len(names) else f" ({len(shares)} tasks)"
+                lines.append(f"| {row} | {' | '.join(cells)} | {whole}{note} |")
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()

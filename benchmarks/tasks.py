@@ -1,0 +1,135 @@
+"""The five tasks that distillation is proved on: data, measure and recipe of each."""
+
+import csv
+import gzip
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import tinybert_tf as tb
+
+REGRESSION = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set and how models are trained on it.
+
+    Attributes:
+        max_length: int. Longest input in tokens.
+        measure: string. The dev score: `accuracy`, `macro_f1` or `spearman`.
+        teacher, student: dict. Epochs and learning rate of fine-tuning.
+        epochs, learning_rate: dict. Of the distillation's stages.
+        quantization: dict. Epochs and learning rate of quantization-aware training.
+    """
+
+    max_length: int
+    measure: str
+    teacher: dict
+    student: dict
+    epochs: dict
+    learning_rate: dict
+    quantization: dict
+
+
+@dataclass
+class Data:
+    """Texts (or pairs of them) with labels, for training and development."""
+
+    train: tuple
+    dev: tuple
+    labels: list[str] | None = field(default=REGRESSION)
+
+
+def _recipe(max_length, measure, rate, distill_rate, epochs=3) -> Task:
+    return Task(
+        max_length=max_length,
+        measure=measure,
+        teacher={"epochs": epochs, "learning_rate": rate},
+        student={"epochs": epochs, "learning_rate": rate},
+        epochs={"intermediate": epochs + 1, "prediction": epochs},
+        learning_rate={"intermediate": distill_rate, "prediction": distill_rate},
+        quantization={"epochs": 1, "learning_rate": distill_rate / 2},
+    )
+
+
+TASKS = {
+    "sst2": _recipe(64, "accuracy", 5e-5, 1e-4),
+    "clinc150": _recipe(48, "accuracy", 2e-4, 2e-4),
+    "trec_qc": _recipe(48, "macro_f1", 2e-4, 2e-4, epochs=5),
+    "snips_nlu": _recipe(48, "accuracy", 1e-4, 1e-4, epochs=2),
+    "stsb": _recipe(96, "spearman", 5e-5, 1e-4, epochs=4),
+}
+
+
+def load(name: str, folder: Path, examples: int | None = None) -> Data:
+    """Reads a task's data; with `examples`, only so many of either part.
+
+    trec_qc has no development part: a tenth of each class is held out (a class of fewer than ten
+    questions gives one).
+    """
+    if name == "sst2":
+        data = _tables(folder / "sst2", "train_sentences.tsv", "dev.tsv")
+    elif name == "clinc150":
+        data = _tables(folder / "clinc150", "train.tsv", "val.tsv")
+    elif name == "trec_qc":
+        rows = _rows(folder / "trec_qc" / "train.tsv", "\t")[1:]
+        data = _held_out([row[2] for row in rows], [row[1] for row in rows])
+    elif name == "snips_nlu":
+        parts = [
+            _rows(folder / "snips_nlu" / part, "\t")[1:] for part in ("train.tsv.gz", "valid.tsv")
+        ]
+        train, dev = (([row[1] for row in part], [row[0] for row in part]) for part in parts)
+        data = Data(train, dev, sorted(set(train[1])))
+    else:
+        parts = [_rows(folder / "stsb" / part, ",") for part in ("en_train.csv", "en_dev.csv")]
+        train, dev = (
+            (([row[0] for row in part], [row[1] for row in part]), [float(row[2]) for row in part])
+            for part in parts
+        )
+        data = Data(train, dev)
+    if examples is None:
+        return data
+    return Data(_first(data.train, examples), _first(data.dev, examples), data.labels)
+
+
+def score(task: Task, model, dev: tuple) -> float:
+    """The task's measure of a model, or of an exported file, on dev."""
+    if task.measure == "spearman":
+        return tb.evaluate_regressor(model, *dev).spearman
+    return getattr(tb.evaluate_classifier(model, *dev), task.measure)
+
+
+def _tables(folder: Path, train: str, dev: str) -> Data:
+    first, second = (tb.read_examples(folder / name) for name in (train, dev))
+    return Data(
+        (first.texts, first.labels), (second.texts, second.labels), sorted(set(first.labels))
+    )
+
+
+def _rows(path: Path, delimiter: str) -> list[list[str]]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as stream:
+        quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+        return list(csv.reader(stream, delimiter=delimiter, quoting=quoting))
+
+
+def _held_out(texts: list[str], labels: list[str]) -> Data:
+    generator = np.random.default_rng(0)
+    held = np.zeros(len(texts), bool)
+    array = np.array(labels)
+    for name in sorted(set(labels)):
+        rows = np.flatnonzero(array == name)
+        held[generator.choice(rows, max(len(rows) // 10, 1), replace=False)] = True
+    train, dev = (
+        ([texts[row] for row in rows], [labels[row] for row in rows])
+        for rows in (np.flatnonzero(~held), np.flatnonzero(held))
+    )
+    return Data(train, dev, sorted(set(labels)))
+
+
+def _first(part: tuple, count: int) -> tuple:
+    texts, labels = part
+    cut = tuple(side[:count] for side in texts) if isinstance(texts, tuple) else texts[:count]
+    return cut, labels[:count]
