@@ -4,7 +4,7 @@
 
 MiniLM-L6-H384 (a sentence encoder) goes on being pre-trained on English Wikipedia text; perplexity
 and accuracy of the masks on wikitext2's validation part, before and after. Augmentation takes its
-candidates from the result. A killed run resumes. Writes DIR/preset, masked_lm.json and masked_lm.md.
+candidates from the result. A killed run resumes. Writes DIR/preset, masked_lm.json and .md.
 """
 
 import argparse

@@ -76,7 +76,7 @@ class CorpusBatches:
         features, labels, weights = self.masking.apply(features, generator)
         targets, sample_weights = {"masked_lm": labels}, {"masked_lm": weights}
         if self.next_sentence:
-            rows = batches._order(0)[local]
+            rows = batches.rows(0, local)
             targets["next_sentence"] = is_next[rows]
             sample_weights["next_sentence"] = np.ones(len(rows), "float32")
         return features, targets, sample_weights

@@ -82,6 +82,8 @@ def prepare_corpus(
     Raises:
         TinyBertError: If there are no texts, or too few documents for pairs.
     """
+    from tinybert_tf.pretraining.shards import write_shard
+
     minimum = 5 if pairs else 3
     if max_length < minimum:
         raise TinyBertError(
@@ -107,8 +109,6 @@ def prepare_corpus(
     with atomic_folder(out) as folder:
         shards = []
         for number in range(math.ceil(len(rows) / shard_size)):
-            from tinybert_tf.pretraining.shards import write_shard
-
             name = f"shard_{number:05d}.tfrecord"
             chosen = order[number * shard_size : (number + 1) * shard_size]
             write_shard(folder / name, [rows[row] for row in chosen])

@@ -155,6 +155,10 @@ class LengthBucketedBatches:
         """
         return np.concatenate(self._order(epoch if self.shuffle else 0))
 
+    def rows(self, epoch: int, step: int) -> np.ndarray:
+        """Returns the row numbers of one batch, int64 `(batch,)`."""
+        return self._order(epoch if self.shuffle else 0)[step]
+
     # === Batches ===
 
     def batch(self, epoch: int, step: int) -> tuple:
@@ -173,7 +177,7 @@ class LengthBucketedBatches:
             raise TinyBertError(
                 f"`step` is expected to lie between 0 and {len(self) - 1}. Received: step={step}"
             )
-        rows = self._order(epoch if self.shuffle else 0)[step]
+        rows = self.rows(epoch, step)
         batch = (self._padded(rows),)
         if self.labels is not None:
             batch += (self.labels[rows],)
