@@ -67,14 +67,7 @@ def quantize_aware(
     config.update(quantization=scheme, dropout=dropout, attention_dropout=dropout, dtype="float32")
     if scheme == "per_tensor_int8" and config["activation"] == "gelu":
         config["activation"] = "gelu_tanh"
-    copy = TinyBertTextClassifier(
-        TinyBertBackbone.from_config(config),
-        labels=classifier.labels,
-        preprocessor=classifier.preprocessor,
-        head=classifier.head,
-        multi_label=classifier.multi_label,
-        dropout=dropout,
-    )
+    copy = classifier.on_backbone(TinyBertBackbone.from_config(config), dropout=dropout)
     copy_weights(classifier, copy)
     if found.integer_activations:
         _calibrate(copy, calibration_texts, seed)

@@ -285,3 +285,24 @@ def test_bad_steps(resumable):
     for method in (resumable.dataset, resumable.stream):
         with pytest.raises(TinyBertError, match=r"at most 10. Received: start_step=11"):
             method(0, 11)
+
+
+def test_extra_inputs_travel_with_their_rows():
+    values = np.arange(12, dtype="float64").reshape(6, 2)
+    batches = LengthBucketedBatches(
+        rows_of([3, 9, 4, 5, 8, 3]), batch_size=2, extra={"scores": values}
+    )
+    for step, (x,) in enumerate(batches.dataset()):
+        assert row_numbers(x) == batches.rows(0, step).tolist()
+        np.testing.assert_array_equal(x["scores"], values[row_numbers(x)])
+        assert x["scores"].dtype == "float32"
+    with pytest.raises(TinyBertError, match="`scores`.*5 rows"):
+        LengthBucketedBatches(rows_of([3, 3]), extra={"scores": np.zeros((5, 1))})
+
+
+def test_checksum_tells_data_apart():
+    def checksum(rows, labels=None):
+        return LengthBucketedBatches(rows_of(rows), labels=labels).checksum()
+
+    assert checksum([3, 4]) == checksum([3, 4])
+    assert len({checksum([3, 4]), checksum([4, 3]), checksum([3, 4], [0, 1])}) == 3

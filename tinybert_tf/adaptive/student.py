@@ -176,13 +176,7 @@ class AdaptiveStudent:
             "attention_dim": None if attention_dim == backbone.hidden_dim else attention_dim,
             "intermediate_dim": found.intermediate_dim,
         }
-        target = type(source).from_config(
-            {
-                **source.get_config(),
-                "backbone": type(backbone).from_config({**backbone.get_config(), **shape}),
-                "preprocessor": source.preprocessor,
-            }
-        )
+        target = source.on_backbone(type(backbone).from_config({**backbone.get_config(), **shape}))
         pairs = [
             (target.backbone.embeddings, backbone.embeddings),
             (target.backbone.pooler, backbone.pooler),

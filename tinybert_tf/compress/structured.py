@@ -79,12 +79,8 @@ def rebuild(
         **changes: arguments of the backbone.
     """
     backbone = classifier.backbone
-    new = type(classifier).from_config(
-        {
-            **classifier.get_config(),
-            "backbone": type(backbone).from_config({**backbone.get_config(), **changes}),
-            "preprocessor": classifier.preprocessor,
-        }
+    new = classifier.on_backbone(
+        type(backbone).from_config({**backbone.get_config(), **changes}), name=classifier.name
     )
     old = {variable.path: variable for variable in classifier.weights}
     for variable in new.weights:

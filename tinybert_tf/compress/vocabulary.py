@@ -109,16 +109,12 @@ def apply_pruning(
     tokenizer = TinyBertTokenizer(
         [wordpiece.vocabulary[index] for index in kept_ids], **wordpiece.get_config()
     )
-    pruned = type(classifier).from_config(
-        {
-            **classifier.get_config(),
-            "backbone": type(backbone).from_config(
-                {**backbone.get_config(), "vocabulary_size": len(kept_ids)}
-            ),
-            "preprocessor": type(preprocessor)(
-                tokenizer, preprocessor.sequence_length, name=preprocessor.name
-            ),
-        }
+    pruned = classifier.on_backbone(
+        type(backbone).from_config({**backbone.get_config(), "vocabulary_size": len(kept_ids)}),
+        preprocessor=type(preprocessor)(
+            tokenizer, preprocessor.sequence_length, name=preprocessor.name
+        ),
+        name=classifier.name,
     )
     _copy_weights(classifier, pruned, kept_ids)
     return pruned

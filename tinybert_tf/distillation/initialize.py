@@ -76,14 +76,7 @@ def student_of(
         config.update(architecture(architecture_name), attention_dim=None)
     # A factorized word table comes out whole: `factorize_word_table` factors the student's again.
     config.update({"embedding_dim": None, **overrides})
-    student = TinyBertTextClassifier(
-        TinyBertBackbone.from_config(config),
-        labels=teacher.labels,
-        preprocessor=teacher.preprocessor,
-        head=teacher.head,
-        multi_label=teacher.multi_label,
-        dropout=teacher.dropout,
-    )
+    student = teacher.on_backbone(TinyBertBackbone.from_config(config))
     if init == "teacher":
         start_from_teacher(student, teacher, layer_map, texts, seed)
     return student
@@ -123,14 +116,7 @@ def _student_on(encoder, teacher, architecture_name, texts, seed, overrides):
         )
     backbone = TinyBertBackbone.from_config(encoder.get_config())
     backbone.set_weights(encoder.get_weights())
-    student = TinyBertTextClassifier(
-        backbone,
-        labels=teacher.labels,
-        preprocessor=teacher.preprocessor,
-        head=teacher.head,
-        multi_label=teacher.multi_label,
-        dropout=teacher.dropout,
-    )
+    student = teacher.on_backbone(backbone)
     batches = sample_batches(teacher, texts, HEAD_TEXTS, seed)
     align_head(student, teacher, batches)
     return student

@@ -131,6 +131,22 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             dropout=dropout,
         )
 
+    def on_backbone(self, backbone: TinyBertBackbone, **changes) -> "TinyBertTextClassifier":
+        """Returns a new classifier of the same task, with a head of its own, on another encoder.
+
+        Args:
+            backbone: `TinyBertBackbone`.
+            **changes: arguments of the constructor that differ, such as `preprocessor`.
+        """
+        arguments = {
+            "labels": self.labels,
+            "preprocessor": self.preprocessor,
+            "head": self.head,
+            "multi_label": self.multi_label,
+            "dropout": self.dropout,
+        }
+        return type(self)(backbone, **{**arguments, **changes})
+
     # === Model ===
     def compute_logits(self, outputs: dict):
         """Maps the backbone's outputs to logits `(batch, num_classes)`, on any tensors."""
