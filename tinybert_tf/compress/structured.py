@@ -79,9 +79,8 @@ def rebuild(
         **changes: arguments of the backbone.
     """
     backbone = classifier.backbone
-    new = classifier.on_backbone(
-        type(backbone).from_config({**backbone.get_config(), **changes}), name=classifier.name
-    )
+    other = type(backbone).from_config({**backbone.get_config(), **changes})
+    new = classifier.on_backbone(other, name=classifier.name)
     old = {variable.path: variable for variable in classifier.weights}
     for variable in new.weights:
         path = variable.path
