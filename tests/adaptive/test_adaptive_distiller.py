@@ -14,6 +14,9 @@ from tinybert_tf.adaptive.distiller import sandwich_choice
 from tinybert_tf.adaptive.guides import teacher_guide, width_guide
 from tinybert_tf.distillation.views import observe
 
+# Training and export of many small models.
+pytestmark = pytest.mark.slow
+
 
 # === BERT of one block in numpy, on the first heads and neurons ===
 def layer_norm(x, layer):

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from tiny_job import TRAINING
 
+# Training and export of many small models.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def interrupted(tables, tiny_hf_folder, tmp_path_factory):

@@ -41,6 +41,7 @@ def test_writes_a_smaller_model_with_the_same_answers(pruned, tables, teacher_ru
     assert report["arguments"]["texts"] == [str(tables / "train.csv")]
 
 
+@pytest.mark.slow
 def test_other_commands_take_it(pruned, invoke, tables, tmp_path):
     _, folder = pruned
     report = json.loads((folder / "coverage.json").read_text())

@@ -22,6 +22,7 @@ def test_least_squares_against_numpy():
     np.testing.assert_allclose(np.vstack([kernel, bias]), expected, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_projection_of_a_narrower_student(teacher, texts):
     """The aligned projection is the best one: random ones and its neighbors are worse."""
     student = tb.student_of(teacher, num_layers=2, hidden_dim=8, texts=texts)
@@ -55,6 +56,7 @@ def test_equal_widths_need_none(teacher, texts):
     assert not any(getattr(term, "projections", None) for term in distiller.terms)
 
 
+@pytest.mark.slow
 def test_random_projections_on_request(teacher, texts):
     first = {}
     for align in (True, False):

@@ -97,6 +97,7 @@ def test_students_of_another_shape(teacher, texts, shape):
     assert {"embedding_loss", "hidden_loss", "attention_loss", "prediction_loss"} <= set(last)
 
 
+@pytest.mark.slow
 def test_mixed_precision_student(teacher, texts):
     student = tb.student_of(teacher, num_layers=2, init="random", dtype="mixed_float16")
     distiller = tb.Distiller(student, teacher, [*tb.intermediate_losses(), *tb.prediction_losses()])
@@ -117,6 +118,7 @@ def test_backbones_distil_without_logits(teacher, texts):
     assert set(logs) == {"loss", "embedding_loss", "hidden_loss", "attention_loss"}
 
 
+@pytest.mark.slow
 def test_keras_hub_teacher_gives_the_same_numbers(texts):
     keras.utils.set_random_seed(0)
     vocabulary = small_vocabulary_with(texts)
@@ -196,6 +198,7 @@ def test_untrained_teacher_is_refused(texts, labels):
         tb.distill(untrained, student, texts, labels, validation_data=(texts, labels), verbose=0)
 
 
+@pytest.mark.slow
 def test_the_last_stage_can_keep_its_best_epoch(teacher, texts, labels):
     student = tb.student_of(teacher, num_layers=1)
     history = tb.distill(

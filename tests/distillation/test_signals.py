@@ -62,6 +62,7 @@ def distilled(teachers, texts, **settings):
     return student, history["prediction"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_kept_logits_train_alike(teacher, second, texts, count):
     teachers = [teacher, second][:count]
@@ -84,6 +85,7 @@ def test_kept_logits_travel_with_their_texts(teacher, texts):
         teacher.batches(texts, extra={TEACHER_LOGITS: logits[:3]})
 
 
+@pytest.mark.slow
 def test_temperature_schedule(teacher, texts):
     """With a schedule, step n computes the loss at the schedule's value of n."""
     student = tb.student_of(teacher, num_layers=1)
@@ -104,6 +106,7 @@ def test_temperature_schedule(teacher, texts):
             distilled(teacher, texts, temperature=wrong)
 
 
+@pytest.mark.slow
 def test_balanced_terms_start_equal(teacher, texts):
     student = tb.student_of(teacher, num_layers=2, hidden_dim=8, texts=texts)
     distiller = tb.Distiller(student, teacher)

@@ -12,6 +12,9 @@ from tinybert_tf.export.targets import TARGETS
 from tinybert_tf.export.weights import read_weights
 from tinybert_tf.quantization.schemes import SCHEMES
 
+# Training and export of many small models.
+pytestmark = pytest.mark.slow
+
 LABELS = ["first", "second", "third", "first", "second", "third"]
 # The target whose graph a scheme is exported with.
 TARGET = {

@@ -7,6 +7,9 @@ from export_models import TEXTS
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_model_file, to_tflite
 
+# Training and export of many small models.
+pytestmark = pytest.mark.slow
+
 LENGTHS = (8, 16, 32)
 
 

@@ -10,6 +10,9 @@ from tinybert_tf.export import quantize_aware, read_model_file, to_tflite
 from tinybert_tf.export.weight_packing import pack_weights
 from tinybert_tf.export.weights import Grid, read_weights
 
+# Training and export of many small models.
+pytestmark = pytest.mark.slow
+
 TARGETS = {
     "dynamic_int8": "universal",
     "dynamic_int8_int4_embedding": "small",

@@ -91,6 +91,7 @@ def test_round_trips(trained, tmp_path):
         np.testing.assert_allclose(again.predict(PAIRS, verbose=0), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_distillation_follows_the_teachers_score(trained):
     student = tb.student_of(trained, num_layers=1)
     tb.distill(
@@ -140,6 +141,7 @@ def test_exported_file_scores_as_keras_does(trained, tmp_path, target, tolerance
         runner.predict_proba((["a"], ["a"]))
 
 
+@pytest.mark.slow
 def test_quantization_aware_training(trained):
     quantized = export.quantize(
         trained, PAIRS, SCORES, validation_data=(PAIRS, SCORES), epochs=1, verbose=0
