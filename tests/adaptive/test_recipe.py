@@ -1,15 +1,12 @@
 """Both phases from end to end, and a killed run that goes on."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 from adaptive_models import LABELS, TEXTS, new_student, noisy_classifier
+from killed_process import run_killed
 
 import tinybert_tf as tb
 from tinybert_tf.adaptive import AdaptiveStudent, distill_adaptive
@@ -64,22 +61,10 @@ def test_what_the_recipe_refuses(teacher):
 
 # Runs both phases in a process of its own; with a limit, it kills itself mid-epoch.
 SCRIPT = """
-import os, signal, sys
-import keras, numpy as np
 sys.path.insert(0, {models!r})
 from adaptive_models import TEXTS, new_classifier, new_student
 from tinybert_tf.adaptive import distill_adaptive
-from tinybert_tf.training import resumable
 
-class Killer(keras.callbacks.Callback):
-    steps = 0
-    def on_train_batch_end(self, batch, logs=None):
-        Killer.steps += 1
-        if Killer.steps == {kill_at}:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-resumable.SAVE_EVERY = 0.0  # a save after each step
-keras.utils.set_random_seed(1)
 teacher = new_classifier(num_layers=2, hidden_dim=24)
 student = new_student(widths=(0.5, 1.0), depths=(0.5, 1.0), num_layers=2, dropout=0.1)
 distill_adaptive(
@@ -91,23 +76,13 @@ np.savez({result!r}, *student.classifier.get_weights())
 
 
 def run(tmp_path: Path, name: str, kill_at: int = 0) -> int:
-    script = SCRIPT.format(
+    return run_killed(
+        SCRIPT,
         models=str(Path(__file__).parent),
         kill_at=kill_at,
         run_dir=str(tmp_path / name),
         result=str(tmp_path / f"{name}.npz"),
     )
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if not kill_at:
-        assert done.returncode == 0, done.stderr[-3000:]
-    return done.returncode
 
 
 @pytest.mark.slow

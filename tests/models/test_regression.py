@@ -165,3 +165,10 @@ def test_bad_input(trained):
         trained.encode_labels(np.zeros((2, 3)))
     with pytest.raises(tb.TinyBertError, match="at least two"):
         evaluate_scores([1.0], [1.0])
+
+
+def test_one_label_of_many_kinds_is_no_regression(trained):
+    """Any number of labels out of the one called "score" is still a yes or no."""
+    model = tb.TinyBertTextClassifier(trained.backbone, labels=["score"], multi_label=True)
+    assert not model.regression and isinstance(model.loss, keras.losses.BinaryCrossentropy)
+    np.testing.assert_array_equal(model.encode_labels([["score"], []]), [[1.0], [0.0]])

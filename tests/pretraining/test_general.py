@@ -1,15 +1,12 @@
 """General distillation: the intermediate losses only, resumable to the same result."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from killed_process import run_killed
 
 import tinybert_tf as tb
 from tinybert_tf.pretraining import general_distill
@@ -18,21 +15,9 @@ from tinybert_tf.pretraining.throughput import Throughput
 
 # Distils in a process of its own; with a limit, it kills itself mid-epoch.
 SCRIPT = """
-import os, signal
-import keras, numpy as np
 import tinybert_tf as tb
 from tinybert_tf.pretraining import Corpus, general_distill
-from tinybert_tf.training import resumable
 
-class Killer(keras.callbacks.Callback):
-    steps = 0
-    def on_train_batch_end(self, batch, logs=None):
-        Killer.steps += 1
-        if Killer.steps == {kill_at}:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-resumable.SAVE_EVERY = 0.0  # a save after each step
-keras.utils.set_random_seed(1)
 teacher = tb.TinyBertBackbone(17, 2, 2, 16, 32, max_sequence_length=16)
 student = tb.TinyBertBackbone(17, 1, 2, 8, 16, max_sequence_length=16)
 general_distill(
@@ -44,23 +29,13 @@ np.savez({result!r}, *student.get_weights())
 
 
 def run(tmp_path: Path, corpus, run_dir: str, kill_at: int = 0) -> int:
-    script = SCRIPT.format(
+    return run_killed(
+        SCRIPT,
         corpus=str(corpus.folder),
         kill_at=kill_at,
         run_dir=str(tmp_path / run_dir),
         result=str(tmp_path / f"{run_dir}.npz"),
     )
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if not kill_at:
-        assert done.returncode == 0, done.stderr[-3000:]
-    return done.returncode
 
 
 @pytest.mark.slow

@@ -214,6 +214,9 @@ def test_a_stream_goes_on_in_the_middle(corpus):
     whole = [x[0]["token_ids"].numpy().tolist() for x in batches.dataset()]
     rest = [x[0]["token_ids"].numpy().tolist() for x in batches.dataset(0, 3)]
     assert rest == whole[3:] and len(batches.dataset(0, 3)) == len(rest)
+    twice = batches.dataset()
+    for _ in range(2):  # validation data is read after every epoch
+        assert [x[0]["token_ids"].numpy().tolist() for x in twice] == whole
     stream = batches.stream(0, len(batches) - 1)
     following = [x[0]["token_ids"].numpy().tolist() for x in stream.take(2)]
     assert following[0] == whole[-1]

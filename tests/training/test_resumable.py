@@ -1,14 +1,12 @@
 """A killed run goes on and ends with the weights of one that was not killed."""
 
-import os
 import signal
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_process import run_killed
 
 import tinybert_tf as tb
 from tinybert_tf.training import WarmupLinearDecay
@@ -19,22 +17,10 @@ from distillation_models import LABELS, TEXTS, new_classifier
 
 # Runs the two stages in a process of its own; with a limit, it kills itself mid-epoch.
 SCRIPT = """
-import os, signal, sys
-import keras, numpy as np
 sys.path.insert(0, {models!r})
 from distillation_models import LABELS, TEXTS, new_classifier
 import tinybert_tf as tb
-from tinybert_tf.training import resumable
 
-class Killer(keras.callbacks.Callback):
-    steps = 0
-    def on_train_batch_end(self, batch, logs=None):
-        Killer.steps += 1
-        if Killer.steps == {kill_at}:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-resumable.SAVE_EVERY = 0.0  # a save after each step
-keras.utils.set_random_seed(1)
 teacher = new_classifier(num_layers=2)
 student = tb.student_of(teacher, num_layers=1, seed=5)
 tb.distill(
@@ -46,23 +32,13 @@ np.savez({result!r}, *student.get_weights())
 
 
 def run(tmp_path: Path, run_dir: str, kill_at: int = 0) -> int:
-    script = SCRIPT.format(
+    return run_killed(
+        SCRIPT,
         models=str(Path(__file__).parent.parent / "distillation"),
         kill_at=kill_at,
         run_dir=str(tmp_path / run_dir),
         result=str(tmp_path / f"{run_dir}.npz"),
     )
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if not kill_at:
-        assert done.returncode == 0, done.stderr[-3000:]
-    return done.returncode
 
 
 def weights(path: Path) -> list[np.ndarray]:

@@ -103,10 +103,7 @@ class Distiller(keras.Model):
             shape = (1, self.student.num_classes) if wide else (1,)
             labels = ops.zeros(shape, "int32")
         with tf.GradientTape() as tape:
-            student_outputs = self._student_view(inputs, training=False)
-            loss, _ = self._objective(
-                student_outputs, self.run_teacher(inputs), inputs, labels, None, step=0
-            )
+            loss, *_ = self._compare(inputs, labels, None, self.run_teacher(inputs))
         gradients = tape.gradient(loss, [v.value for v in self.trainable_variables])
         return [
             variable
@@ -134,14 +131,8 @@ class Distiller(keras.Model):
     def train_step(self, data):
         inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
         with tf.GradientTape() as tape:
-            student_outputs = self._student_view(inputs, training=True)
-            loss, parts = self._objective(
-                student_outputs,
-                teacher_outputs,
-                inputs,
-                labels,
-                sample_weight,
-                step=self.optimizer.iterations,
+            loss, parts, student_outputs = self._compare(
+                inputs, labels, sample_weight, teacher_outputs, training=True
             )
             scaled_loss = self.optimizer.scale_loss(loss)
         variables = self.reached_variables
@@ -151,24 +142,12 @@ class Distiller(keras.Model):
 
     def test_step(self, data):
         inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
-        student_outputs = self._student_view(inputs, training=False)
-        loss, parts = self._objective(
-            student_outputs,
-            teacher_outputs,
-            inputs,
-            labels,
-            sample_weight,
-            step=self.optimizer.iterations,
-        )
+        loss, parts, student_outputs = self._compare(inputs, labels, sample_weight, teacher_outputs)
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 
     def term_values(self, data) -> list[float]:
         """Each term's mean over one batch, without dropout and weights."""
-        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
-        student_outputs = self._student_view(inputs, training=False)
-        _, parts = self._objective(
-            student_outputs, teacher_outputs, inputs, labels, sample_weight, step=0
-        )
+        _, parts, _ = self._compare(*self._unpack(data))
         return [float(part) for part in parts]
 
     def _unpack(self, data) -> tuple:
@@ -179,8 +158,11 @@ class Distiller(keras.Model):
             return features, labels, sample_weight, {"logits": inputs[TEACHER_LOGITS]}
         return features, labels, sample_weight, self.run_teacher(features)
 
-    def _objective(self, student_outputs, teacher_outputs, inputs, labels, sample_weight, step):
-        """Equation (11): the weighted sum of the terms, and each term's own mean."""
+    def _compare(self, inputs, labels, sample_weight, teacher_outputs, training=False):
+        """Equation (11): the weighted sum of the terms, each one's own mean, student outputs."""
+        student_outputs = self._student_view(inputs, training=training)
+        optimizer = getattr(self, "optimizer", None)  # there is none before `compile`
+        step = 0 if optimizer is None else optimizer.iterations
         batch = {"padding_mask": inputs["padding_mask"], "labels": labels, "step": step}
         parts = []
         for term in self.terms:
@@ -189,7 +171,7 @@ class Distiller(keras.Model):
                 per_example = per_example * ops.cast(sample_weight, per_example.dtype)
             parts.append(ops.mean(per_example))
         loss = sum(term.weight * part for term, part in zip(self.terms, parts, strict=True))
-        return loss, parts
+        return loss, parts, student_outputs
 
     def _track(self, loss, parts, student_outputs, labels, sample_weight) -> dict:
         size = ops.shape(student_outputs["hidden_states"][0])[0]

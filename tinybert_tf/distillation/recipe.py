@@ -151,10 +151,7 @@ def distill(
             batches.extra = {TEACHER_LOGITS: mean_logits(teachers, weights, texts)}
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
-        if align:
-            align_projections(distiller, [x[0] for x in first_batches(batches)])
-        if balance and stage == "intermediate":
-            balance_terms(distiller, first_batches(batches))
+        start_terms(distiller, batches, align, balance and stage == "intermediate")
         histories[stage] = fit_resumable(
             distiller,
             batches,
@@ -220,6 +217,15 @@ def _unusual(align, balance, weights, losses, stage: str) -> dict:
     if terms is not None:
         found["losses"] = [term.name for term in terms]
     return found
+
+
+def start_terms(distiller: Distiller, batches, align: bool, balance: bool) -> None:
+    """Fits projections and weighs terms on the first batches, as asked for."""
+    sample = first_batches(batches)
+    if align:
+        align_projections(distiller, [data[0] for data in sample])
+    if balance:
+        balance_terms(distiller, sample)
 
 
 def first_batches(batches, count: int = BATCHES) -> list[tuple]:

@@ -7,6 +7,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.layers.masked_lm_head import MaskedLMHead
 from tinybert_tf.models.backbone import TinyBertBackbone
+from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import check_preprocessor
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.models.tokenizer import TinyBertTokenizer
@@ -100,8 +101,7 @@ class TinyBertMaskedLM(keras_hub.models.MaskedLM):
         """As `keras.Model.compile`; both cross-entropies are means over what is predicted."""
         names = list(self.output)
         if isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, global_clipnorm=1.0)
-            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            optimizer = adamw(1e-4)
         if isinstance(loss, str) and loss == "auto":
             loss = {
                 name: keras.losses.SparseCategoricalCrossentropy(
@@ -134,15 +134,10 @@ class TinyBertMaskedLM(keras_hub.models.MaskedLM):
         return self.preprocessor.tokenizer.wordpiece
 
     def save_task_weights(self, filepath):
-        """Saves the heads only; the optimizer's state would triple a preset's size."""
-        keras.saving.save_weights(self, filepath, objects_to_skip=self._not_the_heads())
+        save_heads(self, filepath)
 
     def load_task_weights(self, filepath):
-        keras.saving.load_weights(self, filepath, objects_to_skip=self._not_the_heads())
-
-    def _not_the_heads(self) -> list:
-        optimizer = getattr(self, "optimizer", None)
-        return [*self.backbone._flatten_layers(), *([optimizer] if optimizer else [])]
+        load_heads(self, filepath)
 
     def get_config(self):
         return {**super().get_config(), "next_sentence": self.next_sentence}

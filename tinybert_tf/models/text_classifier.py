@@ -9,6 +9,7 @@ from keras import ops
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
+from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import check_preprocessor, is_text
 from tinybert_tf.models.labels import SCORE, class_names, encode_labels, encode_scores
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
@@ -164,10 +165,9 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         """
         # Keras calls this once before the attributes are there.
         multi_label = getattr(self, "multi_label", False)
-        regression = getattr(self, "labels", None) == [SCORE]
+        regression = not multi_label and getattr(self, "labels", None) == [SCORE]
         if isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = keras.optimizers.AdamW(5e-5, weight_decay=0.01, global_clipnorm=1.0)
-            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            optimizer = adamw(5e-5)
         if isinstance(loss, str) and loss == "auto":
             if regression:
                 loss = keras.losses.MeanSquaredError()
@@ -191,15 +191,10 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         self.optimizer.build(self.trainable_variables)
 
     def save_task_weights(self, filepath):
-        """Saves the head only; the optimizer's state would triple a preset's size."""
-        keras.saving.save_weights(self, filepath, objects_to_skip=self._not_the_head())
+        save_heads(self, filepath)
 
     def load_task_weights(self, filepath):
-        keras.saving.load_weights(self, filepath, objects_to_skip=self._not_the_head())
-
-    def _not_the_head(self) -> list:
-        optimizer = getattr(self, "optimizer", None)
-        return [*self.backbone._flatten_layers(), *([optimizer] if optimizer else [])]
+        load_heads(self, filepath)
 
     # === Strings in ===
     @property
@@ -227,7 +222,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
     @property
     def regression(self) -> bool:
         """Whether the one output is a score."""
-        return self.labels == [SCORE]
+        return not self.multi_label and self.labels == [SCORE]
 
     def encode_labels(self, labels) -> np.ndarray:
         """Turns label names or numbers into int32 `(n,)`, or multi-hot float32 `(n, classes)`.

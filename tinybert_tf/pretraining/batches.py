@@ -1,7 +1,6 @@
 """Batches from a sharded corpus, in an order that depends on seed and epoch only."""
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -9,16 +8,16 @@ import numpy as np
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.masking import Masking
-from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.text.batches import LengthBucketedBatches, ResumableBatches
 
 # Odd multipliers that keep the seeds of epochs and shards apart.
 _EPOCH, _SHARD = 1_000_003, 10_007
 
 
-class CorpusBatches:
+class CorpusBatches(ResumableBatches):
     """Length-bucketed batches of a corpus, shard after shard in a new order each epoch.
 
-    Has the methods of `LengthBucketedBatches` that training uses; only two shards are in memory.
+    Only two shards are in memory.
 
     Args:
         corpus: `Corpus`.
@@ -80,43 +79,6 @@ class CorpusBatches:
             targets["next_sentence"] = is_next[rows]
             sample_weights["next_sentence"] = np.ones(len(rows), "float32")
         return features, targets, sample_weights
-
-    def dataset(self, epoch: int = 0, start_step: int = 0):
-        """Returns the rest of one epoch as a `tf.data.Dataset` of known cardinality."""
-        import tensorflow as tf
-
-        steps = ((epoch, step) for step in range(start_step, len(self)))
-        dataset = self._generated(lambda: iter(steps))
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self) - start_step))
-
-    def stream(self, epoch: int = 0, start_step: int = 0):
-        """Returns an endless `tf.data.Dataset`: the rest of `epoch`, then the epochs after it."""
-        import tensorflow as tf
-
-        def steps() -> Iterator[tuple[int, int]]:
-            current, step = epoch, start_step
-            while True:
-                yield current, step
-                step += 1
-                if step >= len(self):
-                    current, step = current + 1, 0
-
-        dataset = self._generated(steps)
-        return dataset.apply(
-            tf.data.experimental.assert_cardinality(tf.data.experimental.INFINITE_CARDINALITY)
-        )
-
-    def _generated(self, steps):
-        import tensorflow as tf
-
-        def generate() -> Iterator[tuple]:
-            for epoch, step in steps():
-                yield self.batch(epoch, step)
-
-        # The prefetch stands before the cardinality that callers assert: it keeps it.
-        return tf.data.Dataset.from_generator(
-            generate, output_signature=self._signature()
-        ).prefetch(tf.data.AUTOTUNE)
 
     def _place(self, epoch: int, step: int) -> tuple[int, int]:
         """The shard of a step, and its batch there."""

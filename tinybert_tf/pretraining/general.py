@@ -4,11 +4,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinybert_tf.distillation.alignment import align_projections
-from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import intermediate_losses
-from tinybert_tf.distillation.recipe import first_batches
+from tinybert_tf.distillation.recipe import start_terms
 from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.throughput import Throughput
@@ -82,10 +80,7 @@ def general_distill(
     distiller = Distiller(own, other, losses)
     distiller.compile(optimizer=bert_optimizer(learning_rate, epochs * len(batches), warmup))
     seed_dropout(own, seed)
-    if align:
-        align_projections(distiller, [x[0] for x in first_batches(batches)])
-    if balance:
-        balance_terms(distiller, first_batches(batches))
+    start_terms(distiller, batches, align, balance)
     return fit_resumable(
         distiller,
         batches,

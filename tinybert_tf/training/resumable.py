@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.text.batches import ResumableBatches
 from tinybert_tf.training.best_epoch import BestEpoch
 from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
@@ -53,7 +53,7 @@ class _Recorder(_Saver):
 
 def fit_resumable(
     model: keras.Model,
-    batches: LengthBucketedBatches,
+    batches: ResumableBatches,
     epochs: int,
     checkpoint: str | os.PathLike | None = None,
     save_every: float | None = None,
@@ -72,7 +72,7 @@ def fit_resumable(
 
     Args:
         model: a compiled Keras model.
-        batches: `LengthBucketedBatches`, or what has its methods.
+        batches: `ResumableBatches`, such as `LengthBucketedBatches`.
         epochs: int. Passes over the data in all.
         checkpoint: path of the .npz file. Defaults to `None`: nothing is saved.
         save_every: float. Seconds between two saves within an epoch. Defaults to `None`: 60.
