@@ -5,10 +5,12 @@
     python benchmarks/ablation.py --table --out DIR                              # the tables
 
 Rows: `fine_tuned` (no distillation), `prediction` (soft targets only), `intermediate` (then
-prediction), `augmented` (the same on augmented texts; needs --masked-lm), `general` (the same as
-intermediate from a general student; needs --general), `int8` (the best of the others, trained on
-in int8; the exported file). Each row is trained once, in DIR/TASK/STUDENT/ROW/SEED; a killed one
-resumes. The teacher is MiniLM-L6-H384, fine-tuned, DIR/TASK/teacher.
+prediction), `random` (the same from random weights instead of the teacher's), `augmented` (the
+same on augmented texts; needs --masked-lm), `general` (the same from a general student; needs
+--general), `int8` (the best of these, trained on in int8; the exported file), `pruned` (the best
+of these without a quarter of its feed-forward neurons), `pruned_int8`. Each row is trained once,
+in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H384, fine-tuned,
+DIR/TASK/teacher.
 """
 
 import argparse
@@ -22,11 +24,15 @@ from tasks import TASKS, load, score
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
+from tinybert_tf.compress import prune_during_distillation
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROWS = ("fine_tuned", "prediction", "intermediate", "augmented", "general", "int8")
-# Copies of each text; as many epochs less.
+TRAINED = ("fine_tuned", "prediction", "intermediate", "random", "augmented", "general")
+ROWS = (*TRAINED, "int8", "pruned", "pruned_int8")
+# Copies of each text; half the epochs.
 COPIES = 4
+# Neurons of each feed-forward part that pruning leaves.
+KEPT = 3 / 4
 
 
 def main() -> None:
@@ -85,18 +91,27 @@ class Ablation:
         return self.trained(self.folder / "teacher", train)
 
     def row(self, name: str, teacher) -> None:
-        folder = self.folder / self.arguments.student / name / str(self.arguments.seed)
+        folder = self.place(name)
         if name == "int8":
-            self.int8(folder, teacher)
+            self.int8(folder, teacher, self.best())
+            return
+        if name == "pruned_int8":
+            self.int8(folder, teacher, "pruned")
             return
 
         def train(path: Path):
             texts = self.data.train[0]
+            if name == "pruned":
+                return self.prune(teacher, path)
             if name == "general":
                 student = tb.student_of(teacher, init=self.arguments.general, texts=texts)
             else:
                 student = tb.student_of(
-                    teacher, self.arguments.student, texts=texts, seed=self.arguments.seed
+                    teacher,
+                    self.arguments.student,
+                    init="random" if name == "random" else "teacher",
+                    texts=texts,
+                    seed=self.arguments.seed,
                 )
             if name == "fine_tuned":
                 self.finetune(student, path, self.task.student)
@@ -136,20 +151,40 @@ class Ablation:
             **self.common,
         )
 
-    def int8(self, folder: Path, teacher) -> None:
-        """The best of the other rows of this seed, trained on in int8; scores the file."""
-        found = {
-            path.parent.parent.name: json.loads(path.read_text("utf-8"))
-            for path in self.folder.glob(
-                f"{self.arguments.student}/*/{self.arguments.seed}/result.json"
-            )
-            if path.parent.parent.name != "int8"
-        }
+    def prune(self, teacher, folder: Path):
+        """Neurons go in two steps, with the prediction stage after each."""
+        student = self.student(self.best())
+        rate = self.task.learning_rate["prediction"]
+        return prune_during_distillation(
+            teacher,
+            student,
+            self.data.train[0],
+            validation_data=self.data.dev,
+            intermediate_dim=round(KEPT * student.backbone.intermediate_dim),
+            steps=2,
+            last_epochs=2,
+            learning_rate=rate,
+            run_dir=folder,
+            **self.common,
+        )
+
+    def place(self, row: str) -> Path:
+        return self.folder / self.arguments.student / row / str(self.arguments.seed)
+
+    def student(self, row: str):
+        return tb.TinyBertTextClassifier.from_preset(str(self.place(row) / "preset"))
+
+    def best(self) -> str:
+        """The row of this student and seed with the highest score before pruning and int8."""
+        paths = {name: self.place(name) / "result.json" for name in TRAINED}
+        found = {name: _read(path)["score"] for name, path in paths.items() if path.exists()}
         if not found:
             raise SystemExit("Expected another row of this student first. Received: none")
-        best = max(found, key=lambda name: found[name]["score"])
-        preset = self.folder / self.arguments.student / best / str(self.arguments.seed) / "preset"
-        student = tb.TinyBertTextClassifier.from_preset(str(preset))
+        return max(found, key=found.get)
+
+    def int8(self, folder: Path, teacher, source: str) -> None:
+        """A row's student, trained on in int8; scores the file."""
+        student = self.student(source)
 
         def train(path: Path):
             return export.quantize(
@@ -166,7 +201,7 @@ class Ablation:
         file = folder / "universal.tflite"
         size = export.to_tflite(model, file).size_bytes
         value = score(self.task, export.TFLiteClassifier(file, num_threads=2), self.data.dev)
-        self.write(folder, {"score": value, "from": best, "megabytes": size / 1e6})
+        self.write(folder, {"score": value, "from": source, "megabytes": size / 1e6})
 
     def trained(self, folder: Path, train, write: bool = True):
         """Loads a finished row, or trains and scores it."""
