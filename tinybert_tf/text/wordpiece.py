@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from tinybert_tf.text.vocabulary import (
 
 # Texts handed to the Rust code at a time: bounds the memory that full encodings take.
 _TEXTS_PER_CALL = 2048
+# A pair of surrogates, or any other code point.
+_CHARACTER = re.compile(r"[\ud800-\udbff][\udc00-\udfff]|.", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +206,39 @@ class WordPiece:
             chunk = [valid_text(text) for text in texts[start : start + _TEXTS_PER_CALL]]
             for encoding in self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
                 yield encoding.ids
+
+    def encode_offsets(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields each text's ids, whole and without special tokens, and where they stand.
+
+        Args:
+            texts: list of strings.
+
+        Yields:
+            int32 arrays `(length,)`, the ids, and `(length, 2)`: the first character of each piece
+            in the text as given, and the one after its last.
+
+        Raises:
+            TinyBertError: If a row is not a string.
+        """
+        texts = check_strings(texts, "texts")
+        for start in range(0, len(texts), _TEXTS_PER_CALL):
+            chunk = texts[start : start + _TEXTS_PER_CALL]
+            valid = [valid_text(text) for text in chunk]
+            encodings = self._tokenizer.encode_batch(valid, add_special_tokens=False)
+            for text, joined, encoding in zip(chunk, valid, encodings, strict=True):
+                offsets = np.array(encoding.offsets, "int32").reshape(-1, 2)
+                if len(joined) < len(text):
+                    firsts = [match.start() for match in re.finditer(_CHARACTER, text)]
+                    offsets = np.array([*firsts, len(text)], "int32")[offsets]
+                yield np.array(encoding.ids, "int32"), offsets
+
+    def piece_ids(self, texts: Iterable[str]) -> list[list[int]]:
+        """Returns each text's ids, whole and without `[CLS]` and `[SEP]`.
+
+        Raises:
+            TinyBertError: If `texts` is no list of strings.
+        """
+        return list(self._ids_of(check_strings(texts, "texts")))
 
     def tokenize(self, text: str) -> list[str]:
         """Returns the word pieces of one text, without `[CLS]` and `[SEP]`.
