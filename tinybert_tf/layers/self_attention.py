@@ -87,12 +87,28 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             A pair: the output `(batch, length, hidden_dim)` and the raw attention scores
             `(batch, heads, length, length)`.
         """
-        query, key, value = (
-            self._split_heads(projection(hidden, training=training))
-            for projection in (self.query_dense, self.key_dense, self.value_dense)
-        )
-        query = query / self.head_dim**0.5
+        key, value = self.project(hidden, training)
+        return self.attend(hidden, key, value, padding_mask, training)
 
+    def project(self, states, training=None):
+        """The keys and values of `states`, each `(batch, heads, length, head_dim)`."""
+        return tuple(
+            self._split_heads(projection(states, training=training))
+            for projection in (self.key_dense, self.value_dense)
+        )
+
+    def attend(self, hidden, key, value, padding_mask=None, training=None):
+        """As `call`, to keys and values that `project` gave, perhaps of other states.
+
+        Args:
+            hidden: float tensor `(batch, length, hidden_dim)`.
+            key: float tensor `(batch, heads, key length, head_dim)`.
+            value: float tensor of the same shape.
+            padding_mask: int tensor `(batch, key length)`, or a row for each token of `hidden`,
+                `(batch, length, key length)`. Defaults to `None`.
+        """
+        query = self._split_heads(self.query_dense(hidden, training=training))
+        query = query / self.head_dim**0.5
         context, scores = self._attend(query, key, value, padding_mask, training)
         context = ops.transpose(context, (0, 2, 1, 3))
         batch, length = ops.shape(context)[0], ops.shape(context)[1]
@@ -106,7 +122,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         precision = "float64" if self.compute_dtype == "float64" else "float32"
         masked = ops.cast(scores, precision)
         if padding_mask is not None:
-            padding = 1.0 - ops.cast(padding_mask[:, None, None, :], precision)
+            by_token = len(padding_mask.shape) == 3
+            mask = padding_mask[:, None] if by_token else padding_mask[:, None, None, :]
+            padding = 1.0 - ops.cast(mask, precision)
             masked = masked + padding * MASKED_SCORE
         probabilities = ops.cast(ops.softmax(masked, axis=-1), self.compute_dtype)
         probabilities = self.dropout(probabilities, training=training)

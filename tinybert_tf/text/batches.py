@@ -10,6 +10,9 @@ import numpy as np
 
 from tinybert_tf.errors import TinyBertError
 
+# The input under which a task says which positions its losses count.
+POSITION_MASK = "position_mask"
+
 
 class ResumableBatches(ABC):
     """Batches in an order that depends on the epoch only, as `tf.data` from any step on."""
@@ -97,7 +100,8 @@ class LengthBucketedBatches(ResumableBatches):
         segment_ids: list of integer arrays of the same shapes, or None for zeros. Defaults to
             `None`.
         labels: array or None. Class ids `(n,)`, multi-hot labels `(n, classes)` or any other
-            targets with `n` rows; integers become int32 and floats float32. Defaults to `None`.
+            targets with `n` rows; integers become int32 and floats float32. A list of integer
+            arrays, one id a token, is padded as the rows are, with -1. Defaults to `None`.
         sample_weight: array of shape `(n,)` or None. Defaults to `None`.
         batch_size: int. Rows in a batch; one batch of an epoch may be smaller. Defaults to `32`.
         shuffle: bool. `False` sorts all rows by length instead, the same every epoch, for
@@ -110,6 +114,8 @@ class LengthBucketedBatches(ResumableBatches):
         max_length: int or None. No batch is padded beyond it. Defaults to `None`.
         extra: dict of float arrays of `n` rows. More inputs, such as a teacher's kept logits.
             Defaults to `None`.
+        token_extra: dict of lists of integer arrays, one number a token. More inputs, padded with
+            0, such as which pieces begin a word. Defaults to `None`.
 
     Raises:
         TinyBertError: If there are no rows, numbers of rows differ, a row is empty or longer than
@@ -130,15 +136,19 @@ class LengthBucketedBatches(ResumableBatches):
         bucket_batches: int = 50,
         max_length: int | None = None,
         extra: dict[str, np.ndarray] | None = None,
+        token_extra: dict[str, list[np.ndarray]] | None = None,
     ):
         _at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
         _at_least(1, bucket_batches=bucket_batches)
         _at_least(0, seed=seed, pad_id=pad_id)
         self.token_ids = list(token_ids)
         self.segment_ids = None if segment_ids is None else list(segment_ids)
-        self.labels = None if labels is None else _as_targets(labels)
+        by_token = isinstance(labels, list) and labels and isinstance(labels[0], np.ndarray)
+        self.token_labels = bool(by_token)
+        self.labels = labels if labels is None or self.token_labels else _as_targets(labels)
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, "float32")
         self.extra = {name: np.asarray(value, "float32") for name, value in (extra or {}).items()}
+        self.token_extra = dict(token_extra or {})
         self.batch_size = int(batch_size)
         self.shuffle = shuffle
         self.seed = int(seed)
@@ -169,13 +179,11 @@ class LengthBucketedBatches(ResumableBatches):
                 )
         if self.sample_weight is not None and self.labels is None:
             raise TinyBertError("`sample_weight` is expected to come with `labels`.")
-        if self.segment_ids is not None:
-            for row, segments in enumerate(self.segment_ids):
-                if len(segments) != self.lengths[row]:
-                    raise TinyBertError(
-                        "`segment_ids` are expected to be as long as `token_ids`. Received: row "
-                        f"{row} has {self.lengths[row]} token ids, {len(segments)} segment ids"
-                    )
+        by_token = {"segment_ids": self.segment_ids, **self.token_extra}
+        if self.token_labels:
+            by_token["labels"] = self.labels
+        for name, values in by_token.items():
+            self._check_by_token(name, values)
         if not self.lengths.min():
             raise TinyBertError(
                 "Rows with at least one token are expected. "
@@ -187,6 +195,14 @@ class LengthBucketedBatches(ResumableBatches):
                 f"Received: row {int(self.lengths.argmax())} has {int(self.lengths.max())}"
             )
 
+    def _check_by_token(self, name: str, values) -> None:
+        for row, own in enumerate(values or []):
+            if len(own) != self.lengths[row]:
+                raise TinyBertError(
+                    f"`{name}` are expected to be as long as `token_ids`. Received: row {row} has "
+                    f"{self.lengths[row]} token ids, {len(own)} {name.replace('_', ' ')}"
+                )
+
     def __len__(self) -> int:
         """The number of batches in an epoch."""
         return math.ceil(len(self.token_ids) / self.batch_size)
@@ -196,8 +212,9 @@ class LengthBucketedBatches(ResumableBatches):
         checksum = 0
         for row in self.token_ids:
             checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), checksum)
-        if self.labels is not None:
-            checksum = zlib.crc32(np.ascontiguousarray(self.labels).tobytes(), checksum)
+        labels = np.concatenate(self.labels) if self.token_labels else self.labels
+        if labels is not None:
+            checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes(), checksum)
         return f"{checksum:08x}"
 
     # === Order ===
@@ -251,32 +268,35 @@ class LengthBucketedBatches(ResumableBatches):
                 f"`step` is expected to lie between 0 and {len(self) - 1}. Received: step={step}"
             )
         rows = self.rows(epoch, step)
-        batch = (self._padded(rows),)
-        if self.labels is not None:
+        features = self._features(rows)
+        batch = (features,)
+        if self.token_labels:
+            length = features["token_ids"].shape[1]
+            batch += (_padded([self.labels[row] for row in rows], length, -1),)
+        elif self.labels is not None:
             batch += (self.labels[rows],)
         if self.sample_weight is not None:
             batch += (self.sample_weight[rows],)
         return batch
 
-    def _padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def _features(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         longest = int(self.lengths[rows].max())
         length = math.ceil(longest / self.pad_to_multiple) * self.pad_to_multiple
         if self.max_length is not None:
             length = min(length, self.max_length)
-        token_ids = np.full((len(rows), length), self.pad_id, "int32")
-        segment_ids = np.zeros((len(rows), length), "int32")
-        padding_mask = np.zeros((len(rows), length), "int32")
-        for target, row in enumerate(rows):
-            size = self.lengths[row]
-            token_ids[target, :size] = self.token_ids[row]
-            padding_mask[target, :size] = 1
-            if self.segment_ids is not None:
-                segment_ids[target, :size] = self.segment_ids[row]
+        padding_mask = (np.arange(length) < self.lengths[rows, None]).astype("int32")
+        segment_ids = np.zeros_like(padding_mask)
+        if self.segment_ids is not None:
+            segment_ids = _padded([self.segment_ids[row] for row in rows], length, 0)
         return {
-            "token_ids": token_ids,
+            "token_ids": _padded([self.token_ids[row] for row in rows], length, self.pad_id),
             "segment_ids": segment_ids,
             "padding_mask": padding_mask,
             **{name: value[rows] for name, value in self.extra.items()},
+            **{
+                name: _padded([values[row] for row in rows], length, 0)
+                for name, values in self.token_extra.items()
+            },
         }
 
     def _signature(self) -> tuple:
@@ -286,12 +306,21 @@ class LengthBucketedBatches(ResumableBatches):
         features = {"token_ids": ids, "segment_ids": ids, "padding_mask": ids}
         for name, value in self.extra.items():
             features[name] = tf.TensorSpec((None, *value.shape[1:]), tf.float32)
-        signature = (features,)
-        for targets in (self.labels, self.sample_weight):
+        features.update(dict.fromkeys(self.token_extra, ids))
+        signature = (features, ids) if self.token_labels else (features,)
+        for targets in (None if self.token_labels else self.labels, self.sample_weight):
             if targets is not None:
                 shape = (None, *targets.shape[1:])
                 signature += (tf.TensorSpec(shape, tf.as_dtype(targets.dtype)),)
         return signature
+
+
+def _padded(rows: list[np.ndarray], length: int, fill: int) -> np.ndarray:
+    """Rows of different lengths as one int32 array `(rows, length)`."""
+    padded = np.full((len(rows), length), fill, "int32")
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
 
 
 def _as_targets(labels: np.ndarray | Sequence) -> np.ndarray:
