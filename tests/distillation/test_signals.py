@@ -125,6 +125,17 @@ def test_balanced_terms_start_equal(teacher, texts):
     assert weighed["intermediate"]["loss"][0] < 10
 
 
+def test_balance_does_not_blow_up_a_term_that_starts_at_zero(teacher, texts):
+    """A student of the teacher's width copies its embeddings: their loss starts at zero."""
+    student = tb.student_of(teacher, num_layers=1)
+    distiller = tb.Distiller(student, teacher)
+    data = first_batches(student.batches(texts, batch_size=8))
+    values = np.mean([distiller.term_values(d) for d in data], axis=0)
+    assert values[0] < 1e-8
+    weights = balance_terms(distiller, data)
+    assert weights["embedding"] == pytest.approx(100 / values.max(), rel=1e-5)
+
+
 # === Relations ===
 def test_relation_loss_against_numpy():
     generator = np.random.default_rng(0)
