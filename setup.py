@@ -78,6 +78,7 @@ setup(
             "pytest>=8.3",
             "pytest-xdist>=3.6",
             "scikit-learn>=1.5",
+            "seqeval>=1.2",
             "setuptools>=77",
             "wheel",
             *PLOTS,

@@ -1,4 +1,4 @@
-"""What each ingredient of distillation adds, on five tasks: the tables of RESULTS.md.
+"""What each ingredient of distillation adds, task by task: the tables of RESULTS.md.
 
     python benchmarks/ablation.py --task sst2 --out DIR                          # all rows
     python benchmarks/ablation.py --task sst2 --out DIR --student tinybert_4l_312 --rows int8
@@ -67,6 +67,7 @@ class Ablation:
         self.arguments = arguments
         self.task = TASKS[arguments.task]
         self.data = load(arguments.task, arguments.data, arguments.examples)
+        self.model = getattr(tb, self.task.model)
         self.folder = arguments.out / arguments.task
         self.common = {"seed": arguments.seed, "verbose": arguments.verbose}
 
@@ -82,8 +83,10 @@ class Ablation:
     def teacher(self):
         def train(folder: Path):
             size = {"labels": self.data.labels} if self.data.labels else {"num_classes": 1}
-            model = tb.TinyBertTextClassifier.from_hf(
-                str(tb.default_teacher()), sequence_length=self.task.max_length, **size
+            model = self.model.from_hf(
+                str(tb.default_teacher()),
+                sequence_length=self.task.max_length,
+                **({} if self.task.measure == "f1" and not self.data.labels else size),
             )
             self.finetune(model, folder, self.task.teacher)
             return model
@@ -172,7 +175,7 @@ class Ablation:
         return self.folder / self.arguments.student / row / str(self.arguments.seed)
 
     def student(self, row: str):
-        return tb.TinyBertTextClassifier.from_preset(str(self.place(row) / "preset"))
+        return self.model.from_preset(str(self.place(row) / "preset"))
 
     def best(self) -> str:
         """The row of this student and seed with the highest score before pruning and int8."""
@@ -200,14 +203,14 @@ class Ablation:
         model = self.trained(folder, train, write=False)
         file = folder / "universal.tflite"
         size = export.to_tflite(model, file).size_bytes
-        value = score(self.task, export.TFLiteClassifier(file, num_threads=2), self.data.dev)
+        value = score(self.task, export.open_file(file, num_threads=2), self.data.dev)
         self.write(folder, {"score": value, "from": source, "megabytes": size / 1e6})
 
     def trained(self, folder: Path, train, write: bool = True):
         """Loads a finished row, or trains and scores it."""
         preset = folder / "preset"
         if (preset / "task.json").exists():
-            return tb.TinyBertTextClassifier.from_preset(str(preset))
+            return self.model.from_preset(str(preset))
         print(f"=== {folder.relative_to(self.arguments.out)}", flush=True)
         started = time.monotonic()
         model = train(folder)

@@ -1,4 +1,4 @@
-"""The five tasks that distillation is proved on: data, measure and recipe of each."""
+"""The tasks that distillation is proved on: data, measure and recipe of each."""
 
 import csv
 import gzip
@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import tinybert_tf as tb
+from tinybert_tf.evaluate.tasks import evaluate_model
+from tinybert_tf.text.squad import read_squad
+from tinybert_tf.text.tagging import entity_tags, read_tagged
 
 REGRESSION = None
 
@@ -18,7 +21,7 @@ class Task:
 
     Attributes:
         max_length: int. Longest input in tokens.
-        measure: string. The dev score: `accuracy`, `macro_f1` or `spearman`.
+        measure: string. The dev score: an attribute of the task's report.
         teacher, student: dict. Epochs and learning rate of fine-tuning.
         epochs, learning_rate: dict. Of the distillation's stages.
         quantization: dict. Epochs and learning rate of quantization-aware training.
@@ -31,36 +34,45 @@ class Task:
     epochs: dict
     learning_rate: dict
     quantization: dict
+    model: str = "TinyBertTextClassifier"
 
 
 @dataclass
 class Data:
-    """Texts (or pairs of them) with labels, for training and development."""
+    """Raw examples with labels, for training and development."""
 
     train: tuple
     dev: tuple
     labels: list[str] | None = field(default=REGRESSION)
 
 
-def _recipe(max_length, measure, rate, distill_rate, epochs=3) -> Task:
+def _recipe(
+    max_length, measure, rate, distill_rate, epochs=3, teacher_epochs=None, **model
+) -> Task:
     return Task(
         max_length=max_length,
         measure=measure,
-        teacher={"epochs": epochs, "learning_rate": rate},
+        teacher={"epochs": teacher_epochs or epochs, "learning_rate": rate},
         student={"epochs": epochs, "learning_rate": rate},
         epochs={"intermediate": epochs + 1, "prediction": epochs},
         learning_rate={"intermediate": distill_rate, "prediction": distill_rate},
         quantization={"epochs": 1, "learning_rate": distill_rate / 2},
+        **model,
     )
 
 
 TASKS = {
     "sst2": _recipe(64, "accuracy", 5e-5, 1e-4),
     "clinc150": _recipe(48, "accuracy", 2e-4, 2e-4),
-    "trec_qc": _recipe(48, "macro_f1", 2e-4, 2e-4, epochs=5),
+    "trec_qc": _recipe(48, "macro_f1", 2e-4, 2e-4, epochs=5, teacher_epochs=10),
     "snips_nlu": _recipe(48, "accuracy", 1e-4, 1e-4, epochs=2),
     "stsb": _recipe(96, "spearman", 5e-5, 1e-4, epochs=4),
+    "wnut17": _recipe(96, "f1", 2e-4, 2e-4, epochs=4, model="TinyBertTokenClassifier"),
+    "snips_slots": _recipe(64, "f1", 2e-4, 2e-4, epochs=2, model="TinyBertTokenClassifier"),
+    "squad": _recipe(192, "f1", 1e-4, 1e-4, epochs=2, model="TinyBertQuestionAnswering"),
 }
+# Questions of squadshifts that train: more than an afternoon otherwise.
+QUESTIONS = 4000
 
 
 def load(name: str, folder: Path, examples: int | None = None) -> Data:
@@ -82,6 +94,10 @@ def load(name: str, folder: Path, examples: int | None = None) -> Data:
         ]
         train, dev = (([row[1] for row in part], [row[0] for row in part]) for part in parts)
         data = Data(train, dev, sorted(set(train[1])))
+    elif name in ("wnut17", "snips_slots"):
+        data = _tagged(folder, name)
+    elif name == "squad":
+        data = _questions(folder)
     else:
         parts = [_rows(folder / "stsb" / part, ",") for part in ("en_train.csv", "en_dev.csv")]
         train, dev = (
@@ -96,9 +112,31 @@ def load(name: str, folder: Path, examples: int | None = None) -> Data:
 
 def score(task: Task, model, dev: tuple) -> float:
     """The task's measure of a model, or of an exported file, on dev."""
-    if task.measure == "spearman":
-        return tb.evaluate_regressor(model, *dev).spearman
-    return getattr(tb.evaluate_classifier(model, *dev), task.measure)
+    return getattr(evaluate_model(model, *dev), task.measure)
+
+
+def _tagged(folder: Path, name: str) -> Data:
+    if name == "wnut17":
+        parts = [read_tagged(folder / name / part) for part in ("train.conll", "dev.conll")]
+    else:
+        places = [folder / "snips_nlu" / part for part in ("train.tsv.gz", "valid.tsv")]
+        parts = [read_tagged(path, tags="tags") for path in places]
+    train, dev = ((part.words, part.tags) for part in parts)
+    return Data(train, dev, entity_tags(train[1]))
+
+
+def _questions(folder: Path) -> Data:
+    """The first questions of each file of squadshifts; half of SQuAD's dev part."""
+    files = sorted((folder / "squadshifts").glob("*.json.gz"))
+    found = [read_squad(path) for path in files]
+    (dev,) = [read_squad(path) for path in (folder / "squad_v2_halfdev").glob("*.json.gz")]
+    rows = [
+        (part.questions[row], part.contexts[row], part.answers[row])
+        for part in found
+        for row in range(min(len(part), QUESTIONS // len(found)))
+    ]
+    questions, contexts, answers = (list(column) for column in zip(*rows, strict=True))
+    return Data(((questions, contexts), answers), ((dev.questions, dev.contexts), dev.answers))
 
 
 def _tables(folder: Path, train: str, dev: str) -> Data:

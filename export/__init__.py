@@ -24,6 +24,10 @@ _NAMES = {
     "ModelMetadata": "metadata",
     "read_metadata": "model_file",
     "TFLiteClassifier": "runner",
+    "TFLiteQuestionAnswering": "runner",
+    "TFLiteSentenceEmbedder": "runner",
+    "TFLiteTokenClassifier": "runner",
+    "open_file": "runner",
     "Verification": "verification",
     "verify": "verification",
 }
@@ -37,10 +41,14 @@ __all__ = [
     "Quantized",
     "TARGETS",
     "TFLiteClassifier",
+    "TFLiteQuestionAnswering",
+    "TFLiteSentenceEmbedder",
+    "TFLiteTokenClassifier",
     "Verification",
     "check_delegates",
     "check_gpu",
     "measure_subnetworks",
+    "open_file",
     "quantize",
     "quantize_aware",
     "read_metadata",
@@ -60,7 +68,13 @@ if TYPE_CHECKING:
     from tinybert_tf.export.model_file import ModelFile, read_metadata, read_model_file
     from tinybert_tf.export.qat import quantize_aware
     from tinybert_tf.export.recipe import Quantized, quantize
-    from tinybert_tf.export.runner import TFLiteClassifier
+    from tinybert_tf.export.runner import (
+        TFLiteClassifier,
+        TFLiteQuestionAnswering,
+        TFLiteSentenceEmbedder,
+        TFLiteTokenClassifier,
+        open_file,
+    )
     from tinybert_tf.export.targets import TARGETS
     from tinybert_tf.export.verification import Verification, verify
 

@@ -14,7 +14,7 @@ from tinybert_tf.evaluate.side_by_side import Timing, take_turns, timed
 from tinybert_tf.export.file_call import Entry, FileCall, entries
 from tinybert_tf.export.model_file import read_model_file
 from tinybert_tf.export.resident import Memory, measure_memory
-from tinybert_tf.export.runner import TFLiteClassifier
+from tinybert_tf.export.runner import open_file
 
 # Timed calls of a contender between two of another.
 _CALLS = 5
@@ -39,7 +39,7 @@ def time_file(
     Raises:
         TinyBertError: If the file cannot be run or an argument is out of range.
     """
-    runner = TFLiteClassifier(path, num_threads=threads)
+    runner = open_file(path, num_threads=threads)
     runner.run(np.zeros(runner.sequence_length, "int32"))
     return time_calls(runner.invoke, repeats=repeats, warmup=warmup)
 

@@ -13,9 +13,11 @@ from ai_edge_litert import schema_py_generated as schema
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.compress.vocabulary import prune_vocabulary
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold
+from tinybert_tf.evaluate.scope_scores import FILE_SCORES
 from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
-from tinybert_tf.export.lowering import INPUT_NAMES, OUTPUT_NAME, LoweredClassifier
-from tinybert_tf.export.lowering_int8 import LoweredInt8Classifier
+from tinybert_tf.export.lowering import INPUT_NAMES, OUTPUT_NAMES, LoweredTask
+from tinybert_tf.export.lowering_int8 import LoweredInt8Task
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
 from tinybert_tf.export.qat import check_supported, quantize_aware
@@ -23,8 +25,8 @@ from tinybert_tf.export.requirements import check_requirements
 from tinybert_tf.export.signatures import merge_models
 from tinybert_tf.export.targets import Target, find_target, scheme_of
 from tinybert_tf.export.weight_packing import pack_weights
-from tinybert_tf.export.weights import ClassifierWeights, read_weights
-from tinybert_tf.models.text_classifier import TinyBertTextClassifier
+from tinybert_tf.export.weights import TaskWeights, read_weights
+from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.quantization.schemes import find_scheme
 from tinybert_tf.quiet import quiet_stderr
 
@@ -62,25 +64,28 @@ class ExportResult:
 
 
 def to_tflite(
-    classifier: TinyBertTextClassifier,
+    classifier: TinyBertTask,
     path: str | os.PathLike,
     target: str = "universal",
     sequence_length: int | Sequence[int] | None = None,
     texts=None,
     scheme: str | None = None,
     metadata: bool = True,
+    out_of_scope: OutOfScopeThreshold | None = None,
 ) -> ExportResult:
     """Writes a classifier as a `.tflite` file for one sentence of a fixed length.
 
     Inputs are int32 `(1, sequence_length)`: `ids`, `mask`, `segment_ids`, in this order. The
     output is float32 `(1, num_classes)`: probabilities. With metadata and one length, MediaPipe's
-    TextClassifier loads the file as it is.
+    TextClassifier loads the file as it is. A tagger puts out probabilities `(1, sequence_length,
+    num_classes)`, a question-answering model logits `(1, sequence_length, 2)`, an embedder one
+    vector `(1, hidden_dim)` of length one.
 
     A quantization-aware classifier (`quantize_aware`) is stored with the integers it was trained
     with. A plain one is quantized here, without training.
 
     Args:
-        classifier: TinyBertTextClassifier. Of any dtype policy.
+        classifier: TinyBertTextClassifier, or another task model of ours. Of any dtype policy.
         path: path. The file to write; its folder is created. Replaced whole, or not at all.
         target: string. The profile, see `TARGETS`: `"universal"`, `"small"`, `"nnapi"`,
             `"npu_int8"` or `"float32"`. Defaults to `"universal"`.
@@ -92,6 +97,9 @@ def to_tflite(
         scheme: string. A quantization scheme in place of the target's, such as
             `"int4_weights"`. Defaults to `None`.
         metadata: bool. Whether to pack metadata, vocabulary and class names. Defaults to `True`.
+        out_of_scope: OutOfScopeThreshold of the `"probability"` or the `"entropy"`, packed with
+            the metadata: `TFLiteClassifier.classify` then answers `None` to texts of no known
+            class. Best chosen on the probabilities of such a file. Defaults to `None`.
 
     Returns:
         ExportResult.
@@ -106,16 +114,14 @@ def to_tflite(
         17863120
     """
     profile = find_target(target)
-    if not isinstance(classifier, TinyBertTextClassifier):
-        raise TinyBertError(
-            f"Expected a TinyBertTextClassifier. Received: classifier={type(classifier).__name__}"
-        )
     check_supported(classifier)
+    if out_of_scope is not None:
+        _check_out_of_scope(out_of_scope, classifier, metadata)
     scheme = scheme_of(profile, scheme, classifier.backbone.quantization)
     lengths = _lengths(classifier, sequence_length)
     if target == "small" and texts is not None and classifier.backbone.quantization is None:
         classifier = prune_vocabulary(classifier, texts).classifier
-    files = _files(classifier, target, scheme) if metadata else None
+    files = _files(classifier, target, scheme, out_of_scope) if metadata else None
     if scheme is not None and classifier.backbone.quantization is None:
         classifier = quantize_aware(classifier, scheme, calibration_texts=texts)
     weights = read_weights(classifier)
@@ -127,7 +133,7 @@ def to_tflite(
     return ExportResult(Path(path), len(content), lengths, target, scheme or "float32")
 
 
-def _build(weights: ClassifierWeights, lengths: tuple[int, ...], target: Target) -> schema.ModelT:
+def _build(weights: TaskWeights, lengths: tuple[int, ...], target: Target) -> schema.ModelT:
     """The flatbuffer as an object tree: one subgraph and signature a length."""
     models = {}
     for length in lengths:
@@ -136,21 +142,18 @@ def _build(weights: ClassifierWeights, lengths: tuple[int, ...], target: Target)
     return next(iter(models.values())) if len(models) == 1 else merge_models(models)
 
 
-def _build_one(weights: ClassifierWeights, length: int, target: Target) -> schema.ModelT:
+def _build_one(weights: TaskWeights, length: int, target: Target) -> schema.ModelT:
     integer = weights.scheme is not None and find_scheme(weights.scheme).integer_activations
-    if integer:
-        lowered = LoweredInt8Classifier(weights)
-    else:
-        lowered = LoweredClassifier(weights, nnapi=target.nnapi)
+    lowered = LoweredInt8Task(weights) if integer else LoweredTask(weights, nnapi=target.nnapi)
     model = parse_model(_convert(lowered, length, integer), "the converter's output")
-    name_tensors(model, INPUT_NAMES, (OUTPUT_NAME,))
+    name_tensors(model, INPUT_NAMES, (OUTPUT_NAMES[weights.kind],))
     equalize_ranks(model)
     if not integer:
         pack_weights(model, lowered.grids)
     return model
 
 
-def _convert(lowered: LoweredClassifier, sequence_length: int, integer: bool) -> bytes:
+def _convert(lowered: LoweredTask, sequence_length: int, integer: bool) -> bytes:
     """Runs TensorFlow's converter on the lowered graph; returns a flatbuffer.
 
     Raises:
@@ -172,7 +175,7 @@ def _convert(lowered: LoweredClassifier, sequence_length: int, integer: bool) ->
             ) from error
 
 
-def _lengths(classifier: TinyBertTextClassifier, sequence_length) -> tuple[int, ...]:
+def _lengths(classifier: TinyBertTask, sequence_length) -> tuple[int, ...]:
     """The lengths to export, shortest first."""
     if sequence_length is None:
         sequence_length = classifier.sequence_length
@@ -192,19 +195,54 @@ def _lengths(classifier: TinyBertTextClassifier, sequence_length) -> tuple[int, 
     return tuple(sorted(lengths))
 
 
-def _metadata(classifier: TinyBertTextClassifier) -> bytes:
-    kind = "Independent" if classifier.multi_label else "Exclusive"
-    described = f"{kind} classes: {len(classifier.labels)}."
+def _check_out_of_scope(
+    threshold: OutOfScopeThreshold, classifier: TinyBertTask, metadata: bool
+) -> None:
+    if classifier.kind != "classes":
+        raise TinyBertError(
+            f"Expected a classifier with one class per text. Received: kind={classifier.kind!r}"
+        )
+    if threshold.score not in FILE_SCORES:
+        raise TinyBertError(
+            f"Expected a score of probabilities, which are what the file puts out: one of "
+            f"{FILE_SCORES}; the energy needs logits. Received: score={threshold.score!r}"
+        )
+    if not metadata:
+        raise TinyBertError(
+            "Expected metadata=True, which packs the threshold. Received: metadata=False"
+        )
+
+
+# What labels.txt says of the outputs that have no classes.
+_OUTPUT_LABELS = {"spans": ["start", "end"], "embedding": ["embedding"]}
+# Name and description in the metadata by kind of task.
+_DESCRIPTIONS = {
+    "classes": ("TinyBERT text classifier", "Exclusive classes: {count}."),
+    "labels": ("TinyBERT text classifier", "Independent classes: {count}."),
+    "score": ("TinyBERT text regression", "One score."),
+    "tokens": ("TinyBERT token classifier", "Tags of each token: {count}."),
+    "spans": ("TinyBERT question answering", "Logits of an answer's start and end."),
+    "embedding": ("TinyBERT sentence embedder", "A vector of length one."),
+}
+
+
+def _metadata(classifier: TinyBertTask) -> bytes:
+    name, description = _DESCRIPTIONS[classifier.kind]
     return write_metadata(
-        name="TinyBERT text regression" if classifier.regression else "TinyBERT text classifier",
-        description="One score." if classifier.regression else described,
+        name=name,
+        description=description.format(count=getattr(classifier, "num_classes", 0)),
         vocabulary_file=VOCABULARY_FILE,
         labels_file=LABELS_FILE,
         description_files=(SETTINGS_FILE,),
     )
 
 
-def _files(classifier: TinyBertTextClassifier, target: str, scheme: str | None) -> dict[str, bytes]:
+def _files(
+    classifier: TinyBertTask,
+    target: str,
+    scheme: str | None,
+    out_of_scope: OutOfScopeThreshold | None,
+) -> dict[str, bytes]:
     """The files to pack, by name.
 
     Raises:
@@ -216,14 +254,16 @@ def _files(classifier: TinyBertTextClassifier, target: str, scheme: str | None) 
             "Expected a classifier with a preprocessor, whose vocabulary goes into the file; or "
             "pass metadata=False. Received: preprocessor=None, metadata=True"
         )
-    wordpiece, labels = classifier.wordpiece, classifier.labels
+    wordpiece, labels = classifier.wordpiece, getattr(classifier, "labels", None)
     rows = classifier.backbone.vocabulary_size
     if wordpiece.vocabulary_size > rows:
         raise TinyBertError(
             f"Expected a vocabulary of at most {rows} tokens, the rows of the word table. "
             f"Received: vocabulary_size={wordpiece.vocabulary_size}"
         )
-    if len(labels) != classifier.num_classes:
+    if labels is None:
+        labels = _OUTPUT_LABELS[classifier.kind]
+    elif len(labels) != classifier.num_classes:
         raise TinyBertError(
             f"Expected one label a class. Received: {len(labels)} labels, "
             f"num_classes={classifier.num_classes}"
@@ -236,11 +276,19 @@ def _files(classifier: TinyBertTextClassifier, target: str, scheme: str | None) 
     settings = {
         "format": 1,
         "tokenizer": wordpiece.get_config(),
-        "multi_label": classifier.multi_label,
-        "regression": classifier.regression,
+        "kind": classifier.kind,
+        "multi_label": classifier.kind == "labels",
+        "regression": classifier.kind == "score",
         "quantization": scheme or "float32",
         "target": target,
     }
+    if classifier.kind == "spans":
+        settings["question_answering"] = {
+            "stride": classifier.stride,
+            "max_question": classifier.max_question,
+        }
+    if out_of_scope is not None:
+        settings["out_of_scope"] = out_of_scope.to_dict()
     return {
         VOCABULARY_FILE: _lines(wordpiece.vocabulary),
         LABELS_FILE: _lines(labels),

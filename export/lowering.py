@@ -1,7 +1,7 @@
 """From trained weights to the static graph that phones run fast.
 
-The graph computes what the Keras classifier computes, for one sentence of a fixed length S, in
-the operations that the delegates accept and compute correctly:
+The graph computes what the Keras model computes, for one sentence of a fixed length S, in the
+operations that the delegates accept and compute correctly:
 
 - activations have rank 4, `(1, 1, S, hidden_dim)`: with rank 2 LiteRT's GPU accelerator returns
   wrong numbers, and rank-3 attention fails on devices (LiteRT#8619);
@@ -9,8 +9,8 @@ the operations that the delegates accept and compute correctly:
   folded into one constant and one product, so that no lookup meets a constant table (the GPU
   accelerator miscomputes `gather + constant`);
 - the attention mask is finite and of rank 4, transposes are explicit, no slice drops an axis;
-- queries are scaled in their weights, and the last block computes [CLS] only, since the
-  classifier reads nothing else of it.
+- queries are scaled in their weights, and the last block of a text classifier computes [CLS]
+  only, since it reads nothing else of it.
 
 Every tensor that is int8 under `static_int8` passes `_round`, which does nothing here; see
 `lowering_int8.py`.
@@ -24,10 +24,10 @@ import tensorflow as tf
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.weights import (
     BlockWeights,
-    ClassifierWeights,
     DenseWeights,
     Grid,
     NormWeights,
+    TaskWeights,
 )
 
 # Added to the scores of padded keys. exp(-1000) is 0 in float32, and the sum stays far inside
@@ -36,7 +36,17 @@ MASKED_SCORE = -1000.0
 
 # The input tensors, in the order of the file.
 INPUT_NAMES = ("ids", "mask", "segment_ids")
-OUTPUT_NAME = "probabilities"
+# The output tensor by kind of task.
+OUTPUT_NAMES = {
+    "classes": "probabilities",
+    "labels": "probabilities",
+    "score": "probabilities",
+    "tokens": "probabilities",
+    "spans": "logits",
+    "embedding": "embedding",
+}
+# Kinds that read the vector of [CLS] only.
+_FIRST_ONLY = ("classes", "labels", "score")
 
 _ACTIVATIONS = {
     "gelu": lambda x: tf.nn.gelu(x, approximate=False),
@@ -54,11 +64,11 @@ def composed_gelu(x):
     return x * tf.sigmoid(x * (x * x * (factor * 0.044715) + factor))
 
 
-class LoweredClassifier(tf.Module):
-    """A classifier as a static graph from token ids to probabilities.
+class LoweredTask(tf.Module):
+    """A task model as a static graph from token ids to probabilities, or what its kind puts out.
 
     Args:
-        weights: ClassifierWeights. The trained weights.
+        weights: TaskWeights. The trained weights.
         masked_score: float. What is added to the attention scores of padding. Defaults to
             `-1000.0`.
         nnapi: bool. Whether to keep to what NNAPI maps: the word table read by GATHER, GELU
@@ -74,7 +84,7 @@ class LoweredClassifier(tf.Module):
 
     def __init__(
         self,
-        weights: ClassifierWeights,
+        weights: TaskWeights,
         masked_score: float = MASKED_SCORE,
         nnapi: bool = False,
     ):
@@ -93,7 +103,9 @@ class LoweredClassifier(tf.Module):
         self.grids: dict[bytes, tuple[Grid, np.ndarray | None]] = {}
 
     def signature(self, sequence_length: int) -> tf.types.experimental.ConcreteFunction:
-        """The graph for one length: three int32 `(1, S)` inputs, float32 `(1, N)` out.
+        """The graph for one length: three int32 `(1, S)` inputs; float32 `(1, N)` out.
+
+        A tagger puts out `(1, S, N)`, start and end logits of an answer are `(1, S, 2)`.
 
         Args:
             sequence_length: int. S, at most the length of the position table.
@@ -102,12 +114,24 @@ class LoweredClassifier(tf.Module):
 
         @tf.function(input_signature=specs, autograph=False)
         def classify(ids, mask, segment_ids):
-            return {OUTPUT_NAME: self._probabilities(ids, mask, segment_ids)}
+            return {OUTPUT_NAMES[self._weights.kind]: self._output(ids, mask, segment_ids)}
 
         return classify.get_concrete_function()
 
-    def _probabilities(self, ids, mask, segment_ids) -> tf.Tensor:
-        """Int32 `(1, S)` inputs to probabilities `(1, N)`."""
+    def _output(self, ids, mask, segment_ids) -> tf.Tensor:
+        """Int32 `(1, S)` inputs to the output of the task's kind."""
+        weights = self._weights
+        hidden = self._encode(ids, mask, segment_ids, weights.kind in _FIRST_ONLY)
+        if weights.kind == "embedding":
+            return self._embedding(hidden, mask)
+        if weights.kind in _FIRST_ONLY:
+            return self._of_text(hidden)
+        logits = self._dense(hidden, weights.logits, "logits")
+        logits = tf.reshape(logits, (1, ids.shape[1], weights.num_classes))
+        return tf.nn.softmax(logits) if weights.kind == "tokens" else logits
+
+    def _encode(self, ids, mask, segment_ids, first_only: bool) -> tf.Tensor:
+        """The last hidden state, `(1, 1, S, hidden_dim)`, or of [CLS] alone."""
         weights = self._weights
         hidden = self._norm(
             self._embed(ids, segment_ids), weights.embedding_norm, "embeddings/layer_norm"
@@ -115,9 +139,14 @@ class LoweredClassifier(tf.Module):
         score_bias = self._score_bias(mask)
         last = len(weights.blocks) - 1
         for index, block in enumerate(weights.blocks):
-            queries = hidden[:, :, 0:1, :] if index == last else hidden
+            queries = hidden[:, :, 0:1, :] if first_only and index == last else hidden
             name = f"encoder_block_{index}"
             hidden = self._block(queries, hidden, score_bias, block, name)
+        return hidden
+
+    def _of_text(self, hidden) -> tf.Tensor:
+        """The last state of [CLS] to probabilities `(1, N)`, or a score."""
+        weights = self._weights
         if weights.reduction is not None:
             hidden = self._dense(hidden, weights.reduction, "reduction")
         pooled = self._tanh(self._dense(hidden, weights.pooler, "pooler"))
@@ -125,9 +154,20 @@ class LoweredClassifier(tf.Module):
             pooled = self._relu(pooled)
         logits = self._dense(pooled, weights.logits, "logits")
         logits = tf.reshape(logits, (1, weights.num_classes))
-        if weights.regression:
+        if weights.kind == "score":
             return logits
-        return tf.sigmoid(logits) if weights.multi_label else tf.nn.softmax(logits)
+        return tf.sigmoid(logits) if weights.kind == "labels" else tf.nn.softmax(logits)
+
+    def _embedding(self, hidden, mask) -> tf.Tensor:
+        """The mean state of real tokens at length one, `(1, hidden_dim)`.
+
+        The mean over all S positions has the same direction, and keeps float16 in range.
+        """
+        length, width = hidden.shape[2], hidden.shape[3]
+        real = tf.cast(tf.reshape(mask, (1, 1, 1, length)), tf.float32) * (1.0 / length)
+        mean = tf.matmul(real, hidden)
+        squared = tf.reduce_sum(mean * mean, axis=-1, keepdims=True)
+        return tf.reshape(mean * tf.math.rsqrt(squared + 1e-12), (1, width))
 
     def _embed(self, ids, segment_ids) -> tf.Tensor:
         """Word + position + segment: `(1, 1, S, hidden_dim)`."""

@@ -11,13 +11,13 @@ from the float graph is what int8 needs:
 import numpy as np
 import tensorflow as tf
 
-from tinybert_tf.export.lowering import LoweredClassifier, constant4
+from tinybert_tf.export.lowering import LoweredTask, constant4
 from tinybert_tf.export.weights import NormWeights
 from tinybert_tf.layers.quantized.int8_attention import masked_score_range
 
 
-class LoweredInt8Classifier(LoweredClassifier):
-    """A `static_int8` classifier as a static graph; see `LoweredClassifier`."""
+class LoweredInt8Task(LoweredTask):
+    """A `static_int8` model as a static graph; see `LoweredTask`."""
 
     def _round(self, x, quantizer: str, scale: float = 1.0) -> tf.Tensor:
         low, high = self._weights.ranges[quantizer]

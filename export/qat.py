@@ -5,7 +5,8 @@ import keras
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.weights import check_finite
 from tinybert_tf.layers.quantized.activation_quantizer import ActivationQuantizer
-from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
+from tinybert_tf.models import TinyBertBackbone
+from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.quantization.schemes import find_scheme
 
 # Batches that calibration averages ranges over, and their size.
@@ -20,18 +21,18 @@ _KERAS_LAYERS = (
 
 
 def quantize_aware(
-    classifier: TinyBertTextClassifier,
+    classifier: TinyBertTask,
     scheme: str = "dynamic_int8",
     calibration_texts=None,
     calibration_labels=None,
     dropout: float = 0.0,
     seed: int = 0,
-) -> TinyBertTextClassifier:
+) -> TinyBertTask:
     """Returns a copy of a classifier that trains, and predicts, with quantized numbers.
 
     Forward passes round weights (and activations, as the scheme says) to the grids of the
     exported file; gradients pass straight through (Jacob et al. 2018). The copy is an ordinary
-    `TinyBertTextClassifier`: `fit`, `tb.finetune`, `tb.distill` and `Distiller` train it, it
+    model of the same class: `fit`, `tb.finetune`, `tb.distill` and `Distiller` train it, it
     saves and loads. Without any training it is post-training quantization.
 
     Args:
@@ -67,14 +68,15 @@ def quantize_aware(
     config.update(quantization=scheme, dropout=dropout, attention_dropout=dropout, dtype="float32")
     if scheme == "per_tensor_int8" and config["activation"] == "gelu":
         config["activation"] = "gelu_tanh"
-    copy = classifier.on_backbone(TinyBertBackbone.from_config(config), dropout=dropout)
+    head = {"dropout": dropout} if hasattr(classifier, "output_dropout") else {}
+    copy = classifier.on_backbone(TinyBertBackbone.from_config(config), **head)
     copy_weights(classifier, copy)
     if found.integer_activations:
         _calibrate(copy, calibration_texts, seed)
     return copy
 
 
-def copy_weights(source: TinyBertTextClassifier, target: TinyBertTextClassifier) -> None:
+def copy_weights(source: TinyBertTask, target: TinyBertTask) -> None:
     """Copies what both models have by path; the quantizers' own weights stay."""
     own = {variable.path: variable for variable in target.weights}
     for variable in source.weights:
@@ -83,25 +85,26 @@ def copy_weights(source: TinyBertTextClassifier, target: TinyBertTextClassifier)
 
 
 def _check_model(classifier) -> None:
-    if not isinstance(classifier, TinyBertTextClassifier):
-        raise TinyBertError(
-            f"Expected a TinyBertTextClassifier. Received: classifier={type(classifier).__name__}"
-        )
+    check_supported(classifier)
     if classifier.backbone.quantization is not None:
         raise TinyBertError(
             "Expected a classifier that is not quantization-aware yet. Received: "
             f"quantization={classifier.backbone.quantization!r}"
         )
-    check_supported(classifier)
     check_finite(classifier)
 
 
-def check_supported(classifier: TinyBertTextClassifier) -> None:
-    """Refuses layers that have no quantized form and no lowering.
+def check_supported(classifier: TinyBertTask) -> None:
+    """Refuses what is no task model, and layers that have no quantized form and no lowering.
 
     Raises:
-        TinyBertError: Naming the layers.
+        TinyBertError: Naming the type, or the layers.
     """
+    if not isinstance(classifier, TinyBertTask):
+        raise TinyBertError(
+            "Expected a TinyBertTextClassifier, or another task model of tinybert_tf. "
+            f"Received: classifier={type(classifier).__name__}"
+        )
     strange = [
         f"{layer.path} ({type(layer).__name__})"
         for layer in classifier._flatten_layers(include_self=False)
@@ -135,7 +138,7 @@ def _check_calibration(scheme: str, texts, labels) -> None:
         )
 
 
-def _calibrate(classifier: TinyBertTextClassifier, texts, seed: int) -> None:
+def _calibrate(classifier: TinyBertTask, texts, seed: int) -> None:
     """Sets every activation range to the mean range of up to 16 batches."""
     batches = classifier.batches(texts, batch_size=_BATCH_SIZE, seed=seed)
     quantizers = [

@@ -10,7 +10,7 @@ from tinybert_tf.distillation import distill
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.qat import quantize_aware
 from tinybert_tf.export.targets import find_target, scheme_of
-from tinybert_tf.models import TinyBertTextClassifier
+from tinybert_tf.models.task import TinyBertTask
 
 EPOCHS = 1
 LEARNING_RATE = 5e-5
@@ -21,24 +21,24 @@ class Quantized:
     """What `quantize` returns.
 
     Attributes:
-        classifier: TinyBertTextClassifier. Quantization-aware and trained, for `to_tflite`.
+        classifier: TinyBertTask. Quantization-aware and trained, for `to_tflite`.
         history: dict. Stage to metric name to one value an epoch; see `tb.distill`.
         coverage: VocabularyCoverage of target `"small"`, else `None`.
     """
 
-    classifier: TinyBertTextClassifier
+    classifier: TinyBertTask
     history: dict[str, dict[str, list[float]]]
     coverage: VocabularyCoverage | None = None
 
 
 def quantize(
-    student: TinyBertTextClassifier,
+    student: TinyBertTask,
     texts,
     labels=None,
     validation_data: tuple | None = None,
     target: str = "universal",
     scheme: str | None = None,
-    teacher: TinyBertTextClassifier | None = None,
+    teacher: TinyBertTask | None = None,
     stages: Sequence[str] | str = "prediction",
     epochs: int | dict = EPOCHS,
     learning_rate: float | dict = LEARNING_RATE,
@@ -53,14 +53,14 @@ def quantize(
     """Trains a student in the numbers of an export target, while it goes on being distilled.
 
     Args:
-        student: TinyBertTextClassifier in float. Left as it is.
+        student: TinyBertTask in float. Left as it is.
         texts: list of strings, or a tuple of two such lists. Training texts. They also calibrate
             `"npu_int8"` and choose the vocabulary of `"small"`.
         labels: label names or numbers, for the accuracy shown. Defaults to `None`.
         validation_data: a pair (texts, labels). Defaults to `None`.
         target: string. See `to_tflite`. Defaults to `"universal"`.
         scheme: string. A scheme in place of the target's. Defaults to `None`.
-        teacher: TinyBertTextClassifier that is imitated: give the student's teacher. Defaults to
+        teacher: TinyBertTask that is imitated: give the student's teacher. Defaults to
             `None`: the student itself in float, which teaches little.
         stages: as in `tb.distill`. Defaults to `"prediction"`.
         epochs: int or dict. Defaults to `1`.

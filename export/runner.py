@@ -1,21 +1,22 @@
-"""Runs an exported classifier with LiteRT, as a phone does."""
+"""Exported files by task: strings in, answers out, no TensorFlow."""
 
 import os
 from collections.abc import Callable
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export.model_file import ModelFile, read_model_file, tensor_name
-from tinybert_tf.quiet import quiet_stderr
-from tinybert_tf.text.wordpiece import WordPiece
+from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold, detect
+from tinybert_tf.evaluate.spans import Prediction
+from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
+from tinybert_tf.evaluate.tasks import answers_of, words_of
+from tinybert_tf.export.model_file import ModelFile, read_model_file
+from tinybert_tf.export.runtime import TFLiteModel, kind_of, packed_labels
+from tinybert_tf.text.strides import EncodedQuestions, encode_questions
+from tinybert_tf.text.word_pieces import as_words, encode_words
 
-_INPUTS = ("ids", "mask", "segment_ids")
 
-
-class TFLiteClassifier:
+class TFLiteClassifier(TFLiteModel):
     """A `.tflite` text classifier: strings in, probabilities out, no TensorFlow.
 
     Of a file with signatures for several lengths, the shortest that a text fits into runs it.
@@ -26,6 +27,9 @@ class TFLiteClassifier:
         num_threads: int. Threads of the interpreter. Defaults to `None`: one.
         tokenizer: WordPiece. Defaults to `None`: the one packed into the file.
 
+    Attributes:
+        out_of_scope: OutOfScopeThreshold packed into the file (see `to_tflite`), or `None`.
+
     Raises:
         TinyBertError: If the file is no TFLite file, is truncated, or its inputs and outputs are
             not a text classifier's.
@@ -35,46 +39,16 @@ class TFLiteClassifier:
         ['positive']
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        num_threads: int | None = None,
-        tokenizer: WordPiece | None = None,
-    ):
-        file = read_model_file(path)
-        self.path = file.path
-        self.size_bytes = file.size_bytes
-        self.metadata = file.metadata
-        self.quantization = file.quantization
-        self.sequence_lengths, self.num_classes = _shapes(file)
-        self.multi_label = bool(file.settings.get("multi_label", False))
-        self.regression = bool(file.settings.get("regression", False))
-        self.labels = _labels(file, self.num_classes)
-        self._tokenizer = tokenizer or _tokenizer(file)
-        self._order = _input_order(file)
-        self._interpreter = _interpreter(file, num_threads)
-        self._signatures = _signatures(file) if len(self.sequence_lengths) > 1 else {}
-        self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
-        self._output_index = self._interpreter.get_output_details()[0]["index"]
+    kinds = ("classes", "labels", "score")
+    expected = "a text classifier"
 
-    @property
-    def sequence_length(self) -> int:
-        """The longest input in tokens."""
-        return self.sequence_lengths[-1]
-
-    @property
-    def tokenizer(self) -> WordPiece:
-        """The tokenizer.
-
-        Raises:
-            TinyBertError: If the file packs no vocabulary and none was given.
-        """
-        if self._tokenizer is None:
-            raise TinyBertError(
-                "Expected a file with a packed vocabulary, or the argument `tokenizer`. "
-                f"Received: path={str(self.path)!r} without metadata"
-            )
-        return self._tokenizer
+    def _read(self, file: ModelFile) -> None:
+        self.num_classes = self.num_outputs
+        self.multi_label = self.kind == "labels"
+        self.regression = self.kind == "score"
+        self.labels = packed_labels(file, self.num_classes)
+        packed = file.settings.get("out_of_scope")
+        self.out_of_scope = None if packed is None else OutOfScopeThreshold.from_dict(packed)
 
     def predict_proba(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
         """Returns probabilities `(n, num_classes)`.
@@ -106,67 +80,22 @@ class TFLiteClassifier:
             )
         return self.predict(texts, progress)
 
-    def predict(self, texts, progress: Callable[[], None] | None = None) -> np.ndarray:
-        """Returns what the file puts out: probabilities, or of a regression scores `(n, 1)`.
-
-        Args:
-            texts: list of strings, or a tuple of two such lists for sentence pairs.
-            progress: callable. Called after each text. Defaults to `None`.
-        """
-        parts = texts if isinstance(texts, tuple) else (texts,)
-        encoded = self.tokenizer.encode(
-            *(list(part) for part in parts), max_length=self.sequence_length
-        )
-        probabilities = np.empty((len(encoded), self.num_classes), "float32")
-        for row, (ids, segments) in enumerate(
-            zip(encoded.token_ids, encoded.segment_ids, strict=True)
-        ):
-            probabilities[row] = self.run(ids, segments)
-            if progress is not None:
-                progress()
-        return probabilities
-
     def classify(self, texts, threshold: float = 0.5) -> list:
-        """Returns the label of each text, or the list of labels above `threshold`."""
+        """Returns the label of each text, or the list of labels above `threshold`.
+
+        `None` stands for a text that the file's `out_of_scope` finds to be of no known class.
+        """
         probabilities = self.predict_proba(texts)
         if self.multi_label:
             return [
                 [name for name, p in zip(self.labels, row, strict=True) if p >= threshold]
                 for row in probabilities
             ]
-        return [self.labels[index] for index in probabilities.argmax(axis=-1)]
-
-    def run(self, token_ids: np.ndarray, segment_ids: np.ndarray | None = None) -> np.ndarray:
-        """Runs the file once.
-
-        Args:
-            token_ids: int array `(length,)`, [CLS] and [SEP] included, without padding.
-            segment_ids: int array `(length,)`. Defaults to `None`: zeros.
-
-        Returns:
-            Float32 array `(num_classes,)`.
-
-        Raises:
-            TinyBertError: If there are more ids than the file has inputs, or an id lies outside
-                its word table.
-        """
-        length = len(token_ids)
-        if length > self.sequence_length:
-            raise TinyBertError(
-                f"Expected at most {self.sequence_length} token ids. Received: {length}"
-            )
-        columns = next(size for size in self.sequence_lengths if size >= length)
-        rows = {name: np.zeros((1, columns), "int32") for name in _INPUTS}
-        rows["ids"][0, :length] = token_ids
-        rows["mask"][0, :length] = 1
-        if segment_ids is not None:
-            rows["segment_ids"][0, :length] = segment_ids
-        if self._signatures:
-            return self._normalized(self._run_signature(self._signatures[columns], rows))
-        for name, index in zip(self._order, self._input_indices, strict=True):
-            self._interpreter.set_tensor(index, rows[name])
-        self.invoke()
-        return self._normalized(self._interpreter.get_tensor(self._output_index)[0])
+        answers = [self.labels[index] for index in probabilities.argmax(axis=-1)]
+        if self.out_of_scope is None:
+            return answers
+        unknown = detect(self.out_of_scope.scores(probabilities), self.out_of_scope)
+        return [None if out else name for out, name in zip(unknown, answers, strict=True)]
 
     def _normalized(self, probabilities: np.ndarray) -> np.ndarray:
         """An int8 softmax returns multiples of 1/256, whose sum may miss 1."""
@@ -176,126 +105,121 @@ class TFLiteClassifier:
             return probabilities
         return probabilities / total
 
-    def _run_signature(self, key: str, rows: dict[str, np.ndarray]) -> np.ndarray:
-        try:
-            outputs = self._interpreter.get_signature_runner(key)(**rows)
-        except RuntimeError as error:
-            raise TinyBertError(
-                f"Expected inputs that the file can run on. Received: {error}"
-            ) from error
-        return next(iter(outputs.values()))[0]
 
-    def invoke(self) -> None:
-        """Runs the first graph on the inputs that were set last.
+class TFLiteTokenClassifier(TFLiteModel):
+    """A `.tflite` tagger: words or texts in, tags or entities out, no TensorFlow.
 
-        Raises:
-            TinyBertError: If the runtime refuses the inputs.
+    An app does the same in three steps: cut the text into words and pieces (`split_words`,
+    `encode_words`), take the row of each word's first piece, join the tags (`entities_of`).
+
+    Example:
+        >>> TFLiteTokenClassifier("ner.tflite").find_entities(["a day in New York"])
+        [[{'type': 'place', 'start': 9, 'end': 17, 'score': 0.98, 'text': 'New York'}]]
+    """
+
+    kinds = ("tokens",)
+    expected = "a token classifier"
+    by_token = True
+
+    def _read(self, file: ModelFile) -> None:
+        self.num_classes = self.num_outputs
+        self.labels = packed_labels(file, self.num_classes)
+
+    def encode(self, sentences):
+        """Token ids and first pieces of sentences, strings or lists of words."""
+        return encode_words(self.tokenizer, as_words(sentences), max_length=self.sequence_length)
+
+    def predict_proba(
+        self, sentences, progress: Callable[[], None] | None = None
+    ) -> list[np.ndarray]:
+        """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
+
+        Words beyond the file's length have NaN.
         """
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise TinyBertError(
-                f"Expected inputs that the file can run on. Received: {error}"
-            ) from error
+        return words_of(self.predict(sentences, progress), self.encode(sentences))
+
+    def tag(self, sentences) -> list[list[str]]:
+        """Returns a tag for each word; see `TinyBertTokenClassifier.tag`."""
+        return [best_tags(rows, self.labels) for rows in self.predict_proba(sentences)]
+
+    def find_entities(self, texts: list[str]) -> list[list[dict]]:
+        """Returns the entities of each text; see `TinyBertTokenClassifier.find_entities`."""
+        pairs = zip(texts, self.predict_proba(texts), strict=True)
+        return [entities_of(text, rows, self.labels) for text, rows in pairs]
 
 
-def _shapes(file: ModelFile) -> tuple[tuple[int, ...], int]:
-    """Checks inputs and outputs; returns the sequence lengths and the number of classes."""
-    found = [_shape(file, graph) for graph in file.model.subgraphs]
-    lengths = tuple(sorted(length for length, _ in found))
-    classes = {count for _, count in found}
-    if len(set(lengths)) < len(lengths) or len(classes) > 1:
-        raise TinyBertError(
-            "Expected graphs of different lengths with the same classes. "
-            f"Received: {str(file.path)!r} with (length, classes) of {found}"
+class TFLiteQuestionAnswering(TFLiteModel):
+    """A `.tflite` question-answering model: questions and contexts in, answers out.
+
+    An app does the same in three steps: cut the context into windows (`encode_questions`), run
+    each, take the best span (`decode_spans`).
+
+    Example:
+        >>> TFLiteQuestionAnswering("qa.tflite").answer(["Who wrote it?"], ["Ada wrote it."])
+        [Prediction(text='Ada', start=0, end=3, score=...)]
+    """
+
+    kinds = ("spans",)
+    expected = "a question-answering model"
+    by_token = True
+
+    def _read(self, file: ModelFile) -> None:
+        found = file.settings.get("question_answering", {})
+        self.stride = int(found.get("stride", 128))
+        self.max_question = int(found.get("max_question", 64))
+
+    def encode(self, examples: tuple) -> EncodedQuestions:
+        """Windows of token ids from a pair of lists: questions and contexts."""
+        questions, contexts = examples
+        return encode_questions(
+            self.tokenizer,
+            questions,
+            contexts,
+            max_length=self.sequence_length,
+            stride=self.stride,
+            max_question=min(self.max_question, self.sequence_length // 2),
         )
-    if len(lengths) > 1 and sorted(_signatures(file)) != list(lengths):
-        raise TinyBertError(
-            "Expected a signature for each graph, with inputs ids, mask and segment_ids. "
-            f"Received: {str(file.path)!r} with signatures {list(_signatures(file).values())}"
-        )
-    return lengths, classes.pop()
+
+    def answer(self, questions: list[str], contexts: list[str], **options) -> list[Prediction]:
+        """Returns the best answer to each question; see `TinyBertQuestionAnswering.answer`."""
+        examples = (questions, contexts)
+        return answers_of(self.predict(examples), self.encode(examples), contexts, **options)
 
 
-def _shape(file: ModelFile, graph) -> tuple[int, int]:
-    """Length and number of classes of one graph."""
-    inputs = [graph.tensors[index] for index in graph.inputs]
-    outputs = [graph.tensors[index] for index in graph.outputs]
-    fits = (
-        len(inputs) == 3
-        and len(outputs) == 1
-        and all(_is_row(tensor, schema.TensorType.INT32) for tensor in inputs)
-        and len({int(tensor.shape[1]) for tensor in inputs}) == 1
-        and _is_row(outputs[0], schema.TensorType.FLOAT32)
-    )
-    if not fits:
-        received = "; ".join(
-            f"{tensor_name(tensor)} {[] if tensor.shape is None else tensor.shape.tolist()}"
-            for tensor in inputs + outputs
-        )
-        raise TinyBertError(
-            "Expected a text classifier: three int32 inputs (1, S) and a float32 output (1, N). "
-            f"Received: {str(file.path)!r} with {received}"
-        )
-    return int(inputs[0].shape[1]), int(outputs[0].shape[1])
+class TFLiteSentenceEmbedder(TFLiteModel):
+    """A `.tflite` sentence embedder: strings in, vectors of length one out.
+
+    Example:
+        >>> TFLiteSentenceEmbedder("embed.tflite").embed(["how do I pay?"]).shape
+        (1, 384)
+    """
+
+    kinds = ("embedding",)
+    expected = "a sentence embedder"
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """Returns a vector for each text, float32 `(n, hidden_dim)`."""
+        return self.predict(list(texts))
 
 
-def _signatures(file: ModelFile) -> dict[int, str]:
-    """Signature keys by length, of signatures with our input names."""
-    found = {}
-    for signature in file.model.signatureDefs or []:
-        if {entry.name.decode() for entry in signature.inputs} == set(_INPUTS):
-            length, _ = _shape(file, file.model.subgraphs[signature.subgraphIndex])
-            found[length] = signature.signatureKey.decode()
-    return found
+_CLASSES = (
+    TFLiteClassifier,
+    TFLiteTokenClassifier,
+    TFLiteQuestionAnswering,
+    TFLiteSentenceEmbedder,
+)
 
 
-def _is_row(tensor, kind: int) -> bool:
-    shape = tensor.shape
-    return tensor.type == kind and shape is not None and len(shape) == 2 and shape[0] == 1
+def open_file(path: str | os.PathLike, num_threads: int | None = None) -> TFLiteModel:
+    """Opens an exported file with the runner of its task.
 
+    Args:
+        path: path. The `.tflite` file.
+        num_threads: int. Threads of the interpreter. Defaults to `None`: one.
 
-def _input_order(file: ModelFile) -> tuple[str, ...]:
-    """What each input of the graph takes: by the metadata, else by the tensors' names."""
-    names = tuple(tensor_name(tensor) for tensor in file.inputs)
-    if file.metadata is not None and file.metadata.input_names:
-        names = file.metadata.input_names
-    if sorted(names) != sorted(_INPUTS):
-        raise TinyBertError(
-            f"Expected inputs named {', '.join(_INPUTS)}. Received: {str(file.path)!r} with "
-            f"{', '.join(names)}"
-        )
-    return names
-
-
-def _labels(file: ModelFile, num_classes: int) -> list[str]:
-    labels = file.labels
-    if labels is None:
-        return [str(index) for index in range(num_classes)]
-    if len(labels) != num_classes:
-        raise TinyBertError(
-            f"Expected {num_classes} packed labels, one a probability. "
-            f"Received: {str(file.path)!r} with {len(labels)}"
-        )
-    return labels
-
-
-def _tokenizer(file: ModelFile) -> WordPiece | None:
-    vocabulary = file.vocabulary
-    if vocabulary is None:
-        return None
-    return WordPiece(vocabulary, **file.settings.get("tokenizer", {}))
-
-
-def _interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
-    if num_threads is not None and num_threads < 1:
-        raise TinyBertError(f"Expected at least one thread. Received: num_threads={num_threads}")
-    with quiet_stderr():
-        try:
-            interpreter = Interpreter(model_path=str(file.path), num_threads=num_threads or 1)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise TinyBertError(
-                f"Expected a file that LiteRT can load. Received: {str(file.path)!r} ({error})"
-            ) from error
-    return interpreter
+    Raises:
+        TinyBertError: As `TFLiteClassifier`.
+    """
+    kind = kind_of(read_model_file(path))
+    found = next((cls for cls in _CLASSES if kind in cls.kinds), TFLiteClassifier)
+    return found(path, num_threads=num_threads)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.evaluate.regression import RegressionReport, evaluate_scores
-from tinybert_tf.evaluate.report import ClassificationReport, evaluate_probabilities
-from tinybert_tf.export.runner import TFLiteClassifier
+from tinybert_tf.evaluate.regression import evaluate_scores
+from tinybert_tf.evaluate.tasks import MAIN_SCORES, Report, check_counts, report_outputs
+from tinybert_tf.export.runner import open_file
+from tinybert_tf.export.runtime import TFLiteModel
 from tinybert_tf.text.batches import LengthBucketedBatches
 
 # Largest accepted difference of a probability between a float32 file and Keras in float32.
@@ -30,11 +31,13 @@ class Verification:
         size_bytes: int. Its size, packed files included.
         quantization: string. `"float32"` or `"dynamic_int8"`.
         examples: int. Number of texts.
-        report: ClassificationReport of the file on the texts, or RegressionReport.
-        max_probability_difference: float. The largest absolute difference of any probability (or
-            score) to Keras; `None` without a classifier.
-        agreement: float. Share of texts with the same predicted label (or label set) as Keras;
-            `None` without a classifier, and of a regression.
+        report: the task's report of the file, such as ClassificationReport.
+        max_probability_difference: float. The largest absolute difference of any output to Keras;
+            `None` without a classifier.
+        agreement: float. Share of texts with the same predicted label (or label set) as Keras, of
+            a tagger share of pieces, of spans share of starts and ends; `None` without a
+            classifier, and where outputs are no classes.
+        kind: string. The kind of task.
         keras_report: the report of the Keras model; `None` without a classifier.
     """
 
@@ -42,10 +45,11 @@ class Verification:
     size_bytes: int
     quantization: str
     examples: int
-    report: ClassificationReport | RegressionReport
+    report: Report
     max_probability_difference: float | None = None
     agreement: float | None = None
-    keras_report: ClassificationReport | RegressionReport | None = None
+    keras_report: Report | None = None
+    kind: str = "classes"
 
     @property
     def accuracy(self) -> float:
@@ -57,15 +61,25 @@ class Verification:
         """Mean F1 score over the classes, of the file."""
         return self.report.macro_f1
 
+    @property
+    def score(self) -> float:
+        """The task's main score of the file; see `MAIN_SCORES`."""
+        return getattr(self.report, MAIN_SCORES[self.kind][0])
+
+    @property
+    def keras_score(self) -> float | None:
+        """The task's main score of the Keras model."""
+        if self.keras_report is None:
+            return None
+        return getattr(self.keras_report, MAIN_SCORES[self.kind][0])
+
     def to_dict(self) -> dict:
         """The figures as JSON values, without the per-class report."""
-        keras_report, own = self.keras_report, {}
-        if isinstance(self.report, RegressionReport):
-            own = {**self.report.summary()}
-            own["keras_spearman"] = None if keras_report is None else keras_report.spearman
-        else:
+        own = dict(self.report.summary())
+        name = MAIN_SCORES[self.kind][0]
+        if self.kind in ("classes", "labels"):
             own = {"accuracy": self.accuracy, "macro_f1": self.macro_f1}
-            own["keras_accuracy"] = None if keras_report is None else keras_report.accuracy
+        own[f"keras_{name}"] = None if self.keras_report is None else self.keras_score
         return {
             "path": str(self.path),
             "size_bytes": self.size_bytes,
@@ -79,7 +93,7 @@ class Verification:
 
 def verify(
     path: str | os.PathLike,
-    texts: Sequence[str] | tuple[Sequence[str], Sequence[str]],
+    texts,
     labels: Sequence,
     classifier=None,
     num_threads: int | None = None,
@@ -91,9 +105,11 @@ def verify(
 
     Args:
         path: path. A `.tflite` file with a packed vocabulary.
-        texts: list of strings, or a tuple of two such lists for sentence pairs.
-        labels: label names, or class numbers; multi-label: lists of names or multi-hot rows.
-        classifier: TinyBertTextClassifier that the file was exported from. Defaults to `None`:
+        texts: list of strings, or a tuple of two such lists for sentence pairs; of another task
+            what its model reads.
+        labels: label names, or class numbers; multi-label: lists of names or multi-hot rows; lists
+            of tags, or of answers.
+        classifier: the model of tinybert_tf that the file was exported from. Defaults to `None`:
             the file alone is measured.
         num_threads: int. Threads of the interpreter. Defaults to `None`: one.
         progress: bool. Whether progress bars are shown on standard error. Defaults to `True`.
@@ -106,53 +122,80 @@ def verify(
             classifier that computes in float32; if file and classifier differ in labels or
             tokenizer; if there are no texts or a label is unknown.
     """
-    file = TFLiteClassifier(path, num_threads=num_threads)
-    parts = texts if isinstance(texts, tuple) else (texts,)
-    examples = len(parts[0])
-    if not examples or len(labels) != examples:
-        raise TinyBertError(
-            "Expected one label a text, and at least one text. "
-            f"Received: {examples} texts, {len(labels)} labels"
-        )
+    file = open_file(path, num_threads=num_threads)
+    examples = check_counts(texts, labels)
+    given = texts
+    if file.kind == "embedding":  # pairs of texts with scores, each text embedded by itself
+        texts = _one_list(file, texts)
     if classifier is not None:
         _check_same_task(file, classifier)
+    encoded = file.encode(texts)
+    rows = len(encoded.token_ids)
     with _bars(progress) as bars:
-        own = file.predict(texts, _step(bars, f"running {file.path.name}", examples))
+        own = file.predict(texts, _step(bars, f"running {file.path.name}", rows))
         reference = None
         if classifier is not None:
             reference = _keras_outputs(
-                classifier, file, parts, _step(bars, "running Keras", examples)
+                classifier, file, encoded, _step(bars, "running Keras", rows)
             )
-    report = _report(own, labels, file)
-    found = Verification(file.path, file.size_bytes, file.quantization, examples, report)
+    report = _report(file, own, given, labels)
+    size = file.size_bytes
+    found = Verification(file.path, size, file.quantization, examples, report, kind=file.kind)
     if reference is None:
         return found
-    difference = float(np.abs(own - reference).max())
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(own, reference, strict=True))
     _check_difference(difference, file, classifier)
-    return Verification(
-        file.path,
-        file.size_bytes,
-        file.quantization,
-        examples,
-        report,
+    return replace(
+        found,
         max_probability_difference=difference,
-        agreement=None if file.regression else _agreement(own, reference, file.multi_label),
-        keras_report=_report(reference, labels, file),
+        agreement=_agreement(own, reference, file.kind),
+        keras_report=_report(file, reference, given, labels),
     )
 
 
-def _report(outputs: np.ndarray, labels, file) -> ClassificationReport | RegressionReport:
-    if file.regression:
-        return evaluate_scores(outputs, labels)
-    return evaluate_probabilities(outputs, labels, file.labels, file.multi_label)
+def _one_list(file: TFLiteModel, pairs) -> list[str]:
+    if not isinstance(pairs, tuple):
+        raise TinyBertError(
+            "Expected pairs of texts with scores to judge an embedder. "
+            f"Received: single texts for {str(file.path)!r}"
+        )
+    return [text for part in pairs for text in part]
 
 
-def _check_same_task(file: TFLiteClassifier, classifier) -> None:
-    if list(classifier.labels) != file.labels or classifier.multi_label != file.multi_label:
+def _report(file: TFLiteModel, outputs, examples, labels) -> Report:
+    if file.kind != "embedding":
+        return report_outputs(file, outputs, examples, labels)
+    count = len(labels)
+    return evaluate_scores(np.sum(outputs[:count] * outputs[count:], axis=-1), labels)
+
+
+def compare_outputs(path: str | os.PathLike, examples, model) -> float:
+    """The largest difference of any output between a file and its Keras model; needs no labels.
+
+    Args:
+        path: path. The `.tflite` file.
+        examples: raw examples.
+        model: the task model that it was exported from.
+
+    Raises:
+        TinyBertError: As `verify`.
+    """
+    file = open_file(path)
+    _check_same_task(file, model)
+    own = file.predict(examples)
+    reference = _keras_outputs(model, file, file.encode(examples), lambda count: None)
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(own, reference, strict=True))
+    _check_difference(difference, file, model)
+    return difference
+
+
+def _check_same_task(file: TFLiteModel, classifier) -> None:
+    own, theirs = (getattr(one, "labels", None) for one in (file, classifier))
+    if classifier.kind != file.kind or (own is not None and list(theirs) != own):
         raise TinyBertError(
             "Expected the classifier that the file was exported from: the same labels in the same "
-            f"order. Received: {file.labels[:8]} in the file, {list(classifier.labels)[:8]} in "
-            "the classifier"
+            f"order. Received: {file.kind} {(own or [])[:8]} in the file, {classifier.kind} "
+            f"{list(theirs or [])[:8]} in the classifier"
         )
     if classifier.preprocessor is not None and classifier.wordpiece != file.tokenizer:
         raise TinyBertError(
@@ -161,7 +204,7 @@ def _check_same_task(file: TFLiteClassifier, classifier) -> None:
         )
 
 
-def _check_difference(difference: float, file: TFLiteClassifier, classifier) -> None:
+def _check_difference(difference: float, file: TFLiteModel, classifier) -> None:
     exact = file.quantization == "float32" and classifier.backbone.compute_dtype == "float32"
     if exact and not difference <= FLOAT32_TOLERANCE:
         raise TinyBertError(
@@ -171,32 +214,37 @@ def _check_difference(difference: float, file: TFLiteClassifier, classifier) -> 
         )
 
 
-def _agreement(own: np.ndarray, reference: np.ndarray, multi_label: bool) -> float:
-    if multi_label:
+def _agreement(own, reference, kind: str) -> float | None:
+    """Share of the same answers."""
+    if kind in ("score", "embedding"):
+        return None
+    if kind == "labels":
         return float(((own >= 0.5) == (reference >= 0.5)).all(axis=1).mean())
-    return float((own.argmax(axis=1) == reference.argmax(axis=1)).mean())
+    axis = 0 if kind == "spans" else -1
+    same = [
+        np.asarray(a).argmax(axis=axis) == np.asarray(b).argmax(axis=axis)
+        for a, b in zip(own, reference, strict=True)
+    ]
+    return float(np.mean(np.concatenate([np.atleast_1d(row) for row in same])))
 
 
-def _keras_outputs(classifier, file: TFLiteClassifier, parts, step) -> np.ndarray:
-    """The Keras model's probabilities `(n, classes)`, or scores, for the ids the file sees."""
-    encoded = file.tokenizer.encode(
-        *(list(part) for part in parts), max_length=file.sequence_length
-    )
+def _keras_outputs(model, file: TFLiteModel, encoded, step):
+    """What the Keras model puts out for the ids that the file sees, in the file's form."""
     batches = LengthBucketedBatches(
         encoded.token_ids,
-        encoded.segment_ids,
+        getattr(encoded, "segment_ids", None),
         batch_size=_BATCH_SIZE,
         shuffle=False,
         pad_id=file.tokenizer.pad_id,
         max_length=file.sequence_length,
     )
-    logits = classifier.predict(batches.dataset(), verbose=0, callbacks=[_Ticker(step)])
-    outputs = logits
-    if not classifier.regression:
-        activation = keras.ops.sigmoid if classifier.multi_label else keras.ops.softmax
-        outputs = keras.ops.convert_to_numpy(activation(logits))
+    if file.by_token:
+        found = model.activate(model.predict_batches(batches))
+        step(len(encoded.token_ids))
+        return found
+    logits = model.predict(batches.dataset(), verbose=0, callbacks=[_Ticker(step)])
     in_order = np.empty_like(logits)
-    in_order[batches.indices(0)] = outputs
+    in_order[batches.indices(0)] = model.activate(logits)
     return in_order
 
 

@@ -20,7 +20,7 @@ def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray
 
     Args:
         model: ModelT with one subgraph. Changed in place.
-        grids: dict from a constant's bytes to its grid and bias; see `LoweredClassifier.grids`.
+        grids: dict from a constant's bytes to its grid and bias; see `LoweredTask.grids`.
 
     Raises:
         TinyBertError: If the converter changed a constant, so that its integers have no place.

@@ -1,4 +1,4 @@
-"""What a classifier knows, as plain arrays: the input of the lowering."""
+"""What a task model knows, as plain arrays: the input of the lowering."""
 
 from dataclasses import dataclass, field
 
@@ -25,6 +25,19 @@ class Grid:
     scales: np.ndarray
     axis: int
     bits: int
+
+    @classmethod
+    def nearest(cls, matrix: np.ndarray, axis: int) -> "Grid":
+        """The int8 grid of a trained matrix: symmetric, one scale for each index of `axis`."""
+        widest = np.abs(matrix).max(axis=1 - axis, keepdims=True)
+        scales = np.where(widest > 0, widest, 127.0).astype("float32") / np.float32(127)
+        integers = np.clip(np.round(matrix / scales), -127, 127).astype("int8")
+        return cls(integers, scales.reshape(-1), axis, 8)
+
+    @property
+    def transposed(self) -> "Grid":
+        """The same numbers with rows and columns exchanged."""
+        return Grid(self.integers.T, self.scales, 1 - self.axis, self.bits)
 
     def values(self) -> np.ndarray:
         """The float32 matrix that the integers stand for."""
@@ -77,8 +90,8 @@ class BlockWeights:
 
 
 @dataclass(frozen=True)
-class ClassifierWeights:
-    """A text classifier's weights and the few settings that decide its graph.
+class TaskWeights:
+    """A task model's weights and the few settings that decide its graph.
 
     Matrices with a grid hold the float32 values of its integers.
 
@@ -90,12 +103,11 @@ class ClassifierWeights:
         blocks: tuple of BlockWeights.
         reduction: DenseWeights or None. The learned down-projection before the pooler.
         pooler: DenseWeights. Dense with tanh on the [CLS] vector.
-        logits: DenseWeights. The classification head.
+        logits: DenseWeights or None. The head; an embedding has none.
         activation: string. `"gelu"` (erf), `"gelu_tanh"` or `"relu"`.
         relu_head: bool. Whether the head reads relu of the pooled vector (TinyBERT's released
             code) instead of the pooled vector itself.
-        multi_label: bool. Whether probabilities are sigmoids instead of a softmax.
-        regression: bool. Whether the one logit is the output. Defaults to `False`.
+        kind: string. What the logits are; see `TinyBertTask`.
         scheme: string. The quantization scheme the grids belong to; `None` without any.
         words_grid: Grid. The word table's integers. Defaults to `None`.
         segments_grid: Grid. The segment table's. Defaults to `None`.
@@ -110,16 +122,15 @@ class ClassifierWeights:
     blocks: tuple[BlockWeights, ...]
     reduction: DenseWeights | None
     pooler: DenseWeights
-    logits: DenseWeights
+    logits: DenseWeights | None
     activation: str
     relu_head: bool
-    multi_label: bool
+    kind: str
     scheme: str | None = None
     words_grid: Grid | None = None
     segments_grid: Grid | None = None
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     word_projection: DenseWeights | None = None
-    regression: bool = False
 
     @property
     def max_sequence_length(self) -> int:
@@ -128,15 +139,16 @@ class ClassifierWeights:
 
     @property
     def num_classes(self) -> int:
-        """The number of probabilities."""
+        """The number of logits: of a text, or of each token."""
         return self.logits.bias.shape[0]
 
 
-def read_weights(classifier) -> ClassifierWeights:
-    """Copies a classifier's weights out of Keras, cast to float32.
+def read_weights(classifier) -> TaskWeights:
+    """Copies a task model's weights out of Keras, cast to float32.
 
     Args:
-        classifier: TinyBertTextClassifier. Any floating-point policy; quantization-aware or not.
+        classifier: TinyBertTextClassifier or another task model of ours. Any floating-point
+            policy; quantization-aware or not.
 
     Raises:
         TinyBertError: If a weight holds NaN or infinity (all such weights are named), or the
@@ -147,7 +159,7 @@ def read_weights(classifier) -> ClassifierWeights:
     embeddings = backbone.embeddings
     words, words_grid = _table(embeddings.token_embedding)
     segments, segments_grid = _table(embeddings.segment_embedding)
-    return ClassifierWeights(
+    return TaskWeights(
         words=words,
         positions=embeddings.position_embedding.table.astype("float32"),
         segments=segments,
@@ -155,11 +167,10 @@ def read_weights(classifier) -> ClassifierWeights:
         blocks=tuple(_block(block) for block in backbone.encoder_blocks),
         reduction=None if backbone.reduction is None else _dense(backbone.reduction),
         pooler=_dense(backbone.pooler),
-        logits=_dense(classifier.output_dense),
+        logits=_dense(classifier.output_dense) if hasattr(classifier, "output_dense") else None,
         activation=backbone.activation,
-        relu_head=classifier.head == "tinybert",
-        multi_label=classifier.multi_label,
-        regression=classifier.regression,
+        relu_head=getattr(classifier, "head", None) == "tinybert",
+        kind=classifier.kind,
         scheme=backbone.quantization,
         words_grid=words_grid,
         segments_grid=segments_grid,

@@ -14,8 +14,8 @@ ROOT = Path(tinybert_tf.__file__).parents[1]
 RANKS = {
     "errors": 0,
     **dict.fromkeys(("atomic", "config", "quantization", "quiet"), 1),
-    **dict.fromkeys(("runs", "text", "evaluate", "layers"), 2),
-    "checkpoints": 3,
+    **dict.fromkeys(("runs", "text", "layers"), 2),
+    **dict.fromkeys(("checkpoints", "evaluate"), 3),
     "models": 4,
     **dict.fromkeys(("training", "augmentation"), 5),
     "distillation": 6,

@@ -15,6 +15,9 @@ _PUBLIC = {
     "TinyBertBackbone": "tinybert_tf.models",
     "TinyBertTextClassifier": "tinybert_tf.models",
     "TinyBertTextClassifierPreprocessor": "tinybert_tf.models",
+    "TinyBertTokenClassifier": "tinybert_tf.models",
+    "TinyBertQuestionAnswering": "tinybert_tf.models",
+    "TinyBertSentenceEmbedder": "tinybert_tf.models",
     "TinyBertTokenizer": "tinybert_tf.models",
     "TinyBertMaskedLM": "tinybert_tf.models",
     "ARCHITECTURES": "tinybert_tf.config",
@@ -47,6 +50,9 @@ _PUBLIC = {
     # Text
     "WordPiece": "tinybert_tf.text.wordpiece",
     "read_examples": "tinybert_tf.text.readers",
+    "read_tagged": "tinybert_tf.text.tagging",
+    "entity_tags": "tinybert_tf.text.tagging",
+    "read_squad": "tinybert_tf.text.squad",
     "LengthBucketedBatches": "tinybert_tf.text.batches",
     "class_weights": "tinybert_tf.text.weights",
     "load_intents": "tinybert_tf.text.intents",
@@ -62,6 +68,7 @@ _PUBLIC = {
     "distill_adaptive": "tinybert_tf.adaptive",
     "Pareto": "tinybert_tf.adaptive",
     # Evaluation
+    "evaluate_model": "tinybert_tf.evaluate.tasks",
     "evaluate_classifier": "tinybert_tf.evaluate",
     "evaluate_regressor": "tinybert_tf.evaluate",
     "Comparison": "tinybert_tf.evaluate",
@@ -104,11 +111,15 @@ if TYPE_CHECKING:
     )
     from tinybert_tf.errors import TinyBertError
     from tinybert_tf.evaluate import Comparison, evaluate_classifier, evaluate_regressor
+    from tinybert_tf.evaluate.tasks import evaluate_model
     from tinybert_tf.models import (
         TinyBertBackbone,
         TinyBertMaskedLM,
+        TinyBertQuestionAnswering,
+        TinyBertSentenceEmbedder,
         TinyBertTextClassifier,
         TinyBertTextClassifierPreprocessor,
+        TinyBertTokenClassifier,
         TinyBertTokenizer,
     )
     from tinybert_tf.models.focal_loss import FocalLoss
@@ -122,6 +133,8 @@ if TYPE_CHECKING:
     from tinybert_tf.text.batches import LengthBucketedBatches
     from tinybert_tf.text.intents import load_intents
     from tinybert_tf.text.readers import read_examples
+    from tinybert_tf.text.squad import read_squad
+    from tinybert_tf.text.tagging import entity_tags, read_tagged
     from tinybert_tf.text.weights import class_weights
     from tinybert_tf.text.wordpiece import WordPiece
     from tinybert_tf.training import finetune

@@ -39,7 +39,7 @@ def masked_forward(classifier, inputs, blocks, num_heads, neurons):
         hidden, _ = block(hidden, padding_mask=inputs["padding_mask"])
         states.append(hidden)
     pooled = backbone.pooler(hidden[:, 0, :])
-    return states, classifier.compute_logits({"pooled_output": pooled})
+    return states, classifier.compute_logits({"pooled_output": pooled}, {})
 
 
 @pytest.mark.parametrize("shape", SHAPES)

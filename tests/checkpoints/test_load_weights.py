@@ -142,11 +142,20 @@ def test_masked_lm_has_no_pooler(tmp_path, weights):
     )
 
 
-def test_token_classifier_head_is_left_out(tmp_path, weights):
-    weights["classifier.weight"] = np.zeros((3, 4), "float32")
-    weights["classifier.bias"] = np.zeros(3, "float32")
-    loaded = load_hf(write(tmp_path, weights, architectures=["BertForTokenClassification"]))
-    assert loaded.head_kernel is None
+@pytest.mark.parametrize(
+    ("architecture", "name", "kind"),
+    [
+        ("BertForSequenceClassification", "classifier", "classes"),
+        ("BertForTokenClassification", "classifier", "tokens"),
+        ("BertForQuestionAnswering", "qa_outputs", "spans"),
+    ],
+)
+def test_heads_know_what_they_read(tmp_path, weights, architecture, name, kind):
+    weights[f"{name}.weight"] = np.arange(8, dtype="float32").reshape(2, 4)
+    weights[f"{name}.bias"] = np.zeros(2, "float32")
+    loaded = load_hf(write(tmp_path, weights, architectures=[architecture]))
+    assert loaded.head_kind == kind
+    np.testing.assert_array_equal(loaded.head_kernel, weights[f"{name}.weight"].T)
 
 
 def test_labels_and_head_disagree(tmp_path, weights):

@@ -8,7 +8,7 @@ from export_models import SEQUENCE_LENGTH, VOCABULARY, build_classifier
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, read_model_file, to_tflite
-from tinybert_tf.export.lowering import LoweredClassifier
+from tinybert_tf.export.lowering import LoweredTask
 from tinybert_tf.export.weights import read_weights
 
 VARIANTS = {
@@ -210,4 +210,4 @@ def test_unknown_activation_is_named():
     weights = read_weights(build_classifier())
     object.__setattr__(weights, "activation", "swish")
     with pytest.raises(TinyBertError, match=r"gelu_tanh, relu. Received: activation='swish'"):
-        LoweredClassifier(weights)
+        LoweredTask(weights)

@@ -200,3 +200,12 @@ def test_strings_without_a_preprocessor():
     classifier = tb.TinyBertTextClassifier(tb.TinyBertBackbone(8, 1, 2, 8, 16), num_classes=2)
     with pytest.raises(tb.TinyBertError, match="preprocessor"):
         classifier.predict(["a"])
+
+
+def test_a_loaded_optimizer_spares_biases_and_norms(tiny_classifier, tmp_path):
+    tiny_classifier.fit(["a film", "a plot"], ["positive", "negative"], verbose=0)
+    tiny_classifier.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    decayed = {v.name: loaded.optimizer._use_weight_decay(v) for v in loaded.trainable_variables}
+    assert decayed["kernel"] and decayed["embeddings"]
+    assert not (decayed["bias"] or decayed["gamma"] or decayed["beta"])

@@ -26,9 +26,11 @@ class LoadedCheckpoint:
     Attributes:
         backbone: `TinyBertBackbone` with the checkpoint's weights.
         wordpiece: `WordPiece`, its tokenizer.
-        head_kernel: float32 array `(hidden_dim, num_classes)` of its sequence classification
-            head, or `None` if it has none.
+        head_kernel: float32 array `(hidden_dim, num_classes)` of its task head, or `None` if it
+            has none.
         head_bias: float32 array `(num_classes,)`, or `None`.
+        head_kind: string. What the head reads and tells: `"classes"` of a text, `"tokens"`, tags
+            of each token, or `"spans"`, start and end of an answer.
         labels: list of strings. The class names of the head, or `None` if they are not stated.
         multi_label: bool. Whether the head was trained with any number of labels a text.
         pretraining_heads: dict of float arrays. Weights of masked-LM and next-sentence heads by
@@ -39,6 +41,7 @@ class LoadedCheckpoint:
     wordpiece: WordPiece
     head_kernel: np.ndarray | None = None
     head_bias: np.ndarray | None = None
+    head_kind: str = "classes"
     labels: list[str] | None = None
     multi_label: bool = False
     pretraining_heads: dict[str, np.ndarray] = field(default_factory=dict)
@@ -77,8 +80,9 @@ def load_hf(name_or_folder: str | os.PathLike, **overrides) -> LoadedCheckpoint:
     wordpiece = WordPiece.from_folder(folder)
     weights = plain_keys(read_weights(folder))
     backbone = _build(config, weights, folder, overrides)
-    kernel, bias = _classifier_head(config, weights, backbone.hidden_dim, folder)
-    labels = None if bias is None else label_names(config)
+    kind = _head_kind(config)
+    kernel, bias = _task_head(config, weights, backbone.hidden_dim, folder, kind)
+    labels = None if bias is None or kind == "spans" else label_names(config)
     if labels is not None and len(labels) != len(bias):
         raise TinyBertError(
             f"Expected as many names in id2label as the head has classes, {len(bias)}. "
@@ -90,7 +94,7 @@ def load_hf(name_or_folder: str | os.PathLike, **overrides) -> LoadedCheckpoint:
         for key, value in weights.items()
         if key.startswith("cls.")
     }
-    return LoadedCheckpoint(backbone, wordpiece, kernel, bias, labels, multi_label, heads)
+    return LoadedCheckpoint(backbone, wordpiece, kernel, bias, kind, labels, multi_label, heads)
 
 
 def load_backbone(name_or_folder: str | os.PathLike, **overrides):
@@ -187,26 +191,31 @@ def _assign(
         weight.variable.assign(value.T if weight.transposed else value)
 
 
-def _classifier_head(
-    config: dict, weights: Mapping[str, np.ndarray], hidden_dim: int, folder: Path
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Returns kernel `(hidden_dim, classes)` and bias of a sequence classifier, if there is one.
+def _head_kind(config: dict) -> str:
+    """The kind of a checkpoint's head, by the class of transformers that wrote it."""
+    name = str((config.get("architectures") or [""])[0])
+    ends = {"ForTokenClassification": "tokens", "ForQuestionAnswering": "spans"}
+    return next((kind for end, kind in ends.items() if name.endswith(end)), "classes")
 
-    Token classifiers name their head alike, but it reads tokens: it is left out.
-    """
-    kernel, bias = weights.get("classifier.weight"), weights.get("classifier.bias")
+
+def _task_head(
+    config: dict, weights: Mapping[str, np.ndarray], hidden_dim: int, folder: Path, kind: str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Returns kernel `(hidden_dim, classes)` and bias of a task's head, if there is one."""
+    name = "qa_outputs" if kind == "spans" else "classifier"
+    kernel, bias = weights.get(f"{name}.weight"), weights.get(f"{name}.bias")
     architectures = config.get("architectures") or [""]
-    if (kernel is None and bias is None) or str(architectures[0]).endswith(_WITHOUT_POOLER):
+    if (kernel is None and bias is None) or str(architectures[0]).endswith("ForMaskedLM"):
         return None, None
     if kernel is None or bias is None:
-        missing = "classifier.weight" if kernel is None else "classifier.bias"
+        missing = f"{name}.weight" if kernel is None else f"{name}.bias"
         raise TinyBertError(
             f"Expected a whole classification head. Received: {str(folder)!r}; missing: {missing}"
         )
     if kernel.shape != (*bias.shape, hidden_dim) or {kernel.dtype.kind, bias.dtype.kind} != {"f"}:
         raise TinyBertError(
             f"Expected a head of floats with shapes (classes, {hidden_dim}) and (classes,). "
-            f"Received: {str(folder)!r}; wrongly shaped: classifier.weight {kernel.shape} "
-            f"{kernel.dtype}, classifier.bias {bias.shape} {bias.dtype}"
+            f"Received: {str(folder)!r}; wrongly shaped: {name}.weight {kernel.shape} "
+            f"{kernel.dtype}, {name}.bias {bias.shape} {bias.dtype}"
         )
     return kernel.astype("float32").T, bias.astype("float32")

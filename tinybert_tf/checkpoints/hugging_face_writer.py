@@ -41,9 +41,10 @@ def save_hf(model, folder: str | os.PathLike, wordpiece: WordPiece | None = None
     config, weights = hugging_face_config(backbone), _file_weights(backbone)
     if backbone is not model:
         weights = {f"bert.{key}": value for key, value in weights.items()}
-        weights["classifier.weight"] = _file_array(model.output_dense.kernel, transposed=True)
-        weights["classifier.bias"] = _file_array(model.output_dense.bias)
-        config.update(_classifier_config(model))
+        head = "qa_outputs" if model.kind == "spans" else "classifier"
+        weights[f"{head}.weight"] = _file_array(model.output_dense.kernel, transposed=True)
+        weights[f"{head}.bias"] = _file_array(model.output_dense.bias)
+        config.update(_task_config(model))
         if wordpiece is None and model.preprocessor is not None:
             wordpiece = model.preprocessor.tokenizer.wordpiece
     if wordpiece is not None:
@@ -72,22 +73,27 @@ def _check_target(folder: Path) -> None:
         )
 
 
-def _classifier_config(classifier) -> dict:
-    if classifier.head != "bert":
+def _task_config(model) -> dict:
+    """The class of transformers that reads a task model, and its head's settings."""
+    if model.kind == "spans":
+        return {"architectures": ["BertForQuestionAnswering"]}
+    found = {
+        "classifier_dropout": model.dropout,
+        "id2label": {str(index): name for index, name in enumerate(model.labels)},
+        "label2id": {name: index for index, name in enumerate(model.labels)},
+    }
+    if model.kind == "tokens":
+        return {"architectures": ["BertForTokenClassification"], **found}
+    if model.head != "bert":
         raise TinyBertError(
             "Expected the head 'bert': transformers has no relu before the classifier. "
-            f"Save the classifier's backbone instead. Received: head={classifier.head!r}"
+            f"Save the classifier's backbone instead. Received: head={model.head!r}"
         )
+    problem = "multi_label_classification" if model.kind == "labels" else None
     return {
         "architectures": ["BertForSequenceClassification"],
-        "classifier_dropout": classifier.dropout,
-        "id2label": {str(index): name for index, name in enumerate(classifier.labels)},
-        "label2id": {name: index for index, name in enumerate(classifier.labels)},
-        "problem_type": (
-            "multi_label_classification"
-            if classifier.multi_label
-            else "single_label_classification"
-        ),
+        "problem_type": problem or "single_label_classification",
+        **found,
     }
 
 

@@ -1,11 +1,10 @@
-"""Tables as the training commands need them: train, dev and the label names."""
+"""Data as the training commands need them: train, and dev or a share held out for it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 
+from tinybert_tf.cli.tasks import Task, TaskData
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.runs import digest
-from tinybert_tf.text.examples import Examples, check_classes, check_label_sets, listed
-from tinybert_tf.text.readers import read_examples
 
 
 @dataclass
@@ -13,16 +12,20 @@ class Split:
     """Training and development data.
 
     Attributes:
-        train: `Examples`.
-        dev: `Examples`, or `None`.
+        task: `Task`.
+        train: `TaskData`.
+        dev: `TaskData`, or `None`.
     """
 
-    train: Examples
-    dev: Examples | None
+    task: Task
+    train: TaskData
+    dev: TaskData | None
 
     def describe(self) -> dict:
         """What identifies the data in a run's settings: the content, wherever the files lie."""
+        found = {} if self.task.name == "classification" else {"task": self.task.name}
         return {
+            **found,
             "train_rows": len(self.train),
             "dev_rows": 0 if self.dev is None else len(self.dev),
             "data": digest(*(_content(part) for part in (self.train, self.dev) if part)),
@@ -30,13 +33,14 @@ class Split:
 
     @property
     def validation_data(self) -> tuple | None:
-        """The pair (texts, labels) that training evaluates on."""
-        if self.dev is None or self.dev.labels is None:
+        """The pair (inputs, labels) that training evaluates on."""
+        if self.dev is None or self.dev.labels is None or self.task.name == "embedding":
             return None
-        return inputs(self.dev), self.dev.labels
+        return self.dev.inputs, self.dev.labels
 
 
 def read_split(
+    task: Task,
     train: str,
     dev: str | None,
     dev_share: float,
@@ -48,6 +52,7 @@ def read_split(
     """Reads the training data, and the development data or a share held out for it.
 
     Args:
+        task: `Task`.
         train: path or `hf:NAME`.
         dev: path or `hf:NAME`, or `None`.
         dev_share: float. Share to hold out when `dev` is `None`; 0 for none.
@@ -57,43 +62,32 @@ def read_split(
         require_labels: bool. Whether unlabelled training data are refused. Defaults to `True`.
 
     Raises:
-        TinyBertError: If a table is malformed, holds a single class, the labels of dev are not
-            those of train, or there is too little to hold out.
+        TinyBertError: If a file is malformed, holds a single class, or there is too little to hold
+            out.
     """
-    examples = read_examples(
-        train, multi_label=multi_label, require_labels=require_labels, **columns
-    )
+    found = task.read(train, columns, multi_label, require_labels)
     if require_labels:
-        check_classes(examples)
+        task.check(found, None)
     if dev is not None:
-        found = read_examples(dev, multi_label=multi_label, **columns)
-        if examples.labels is not None:
-            check_label_sets(examples, found)
-        return Split(examples, found)
-    if dev_share == 0 or examples.labels is None:
-        return Split(examples, None)
-    held_out = set(held_out_rows(examples.labels, dev_share, seed))
-    rows = range(len(examples))
+        return Split(task, found, task.read(dev, columns, multi_label, True))
+    if dev_share == 0 or found.labels is None or task.name == "embedding":
+        return Split(task, found, None)
+    held_out = set(_held_out(found, dev_share, seed))
+    rows = range(len(found))
     return Split(
-        take(examples, [row for row in rows if row not in held_out]),
-        take(examples, [row for row in rows if row in held_out]),
+        task,
+        found.take([row for row in rows if row not in held_out]),
+        found.take([row for row in rows if row in held_out]),
     )
 
 
-def check_known(examples: Examples, labels: list[str]) -> None:
-    """Checks that all labels of a table are a model's.
-
-    Raises:
-        TinyBertError: If one is not; it names the label, its place and the known ones.
-    """
-    known = set(labels)
-    for row, own in enumerate(examples.labels or []):
-        for name in [own] if isinstance(own, str) else own:
-            if name not in known:
-                raise TinyBertError(
-                    f"Expected labels that the model knows: {listed(labels)}. "
-                    f"Received: {name!r} at {examples.place(row)}"
-                )
+def _held_out(data: TaskData, share: float, seed: int) -> list[int]:
+    """Rows for development: of each class, of all rows, or of groups as a whole."""
+    if data.groups is None:
+        return held_out_rows(data.labels, share, seed)
+    names = list(dict.fromkeys(data.groups))
+    chosen = {names[index] for index in held_out_rows([[]] * len(names), share, seed)}
+    return [row for row, group in enumerate(data.groups) if group in chosen]
 
 
 def held_out_rows(labels: list, share: float, seed: int) -> list[int]:
@@ -127,25 +121,9 @@ def held_out_rows(labels: list, share: float, seed: int) -> list[int]:
     return sorted(chosen)
 
 
-def take(examples: Examples, rows: list[int]) -> Examples:
-    """Returns some rows of a table."""
-
-    def column(values):
-        return None if values is None else [values[row] for row in rows]
-
-    return replace(
-        examples,
-        texts=column(examples.texts),
-        labels=column(examples.labels),
-        pairs=column(examples.pairs),
-        lines=column(examples.lines),
-    )
-
-
-def inputs(examples: Examples):
-    """What a classifier reads: a list of texts, or a tuple of two lists for pairs."""
-    return examples.texts if examples.pairs is None else (examples.texts, examples.pairs)
-
-
-def _content(examples: Examples) -> list:
-    return [examples.texts, examples.pairs, examples.labels]
+def _content(data: TaskData) -> list:
+    labels = data.labels
+    if data.groups is not None:  # answers
+        labels = [[asdict(answer) for answer in row] for row in labels or []]
+    first, second = (*data.parts, None)[:2]
+    return [first, second, labels]

@@ -11,6 +11,7 @@ from rich.table import Table
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import duration, out, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import TASKS
 
 TARGETS = ("float32", "universal")
 
@@ -114,7 +115,9 @@ def _work(run, plan: Plan, teacher: str | None) -> None:
         from tinybert_tf.cli.models import load_pretrained, set_seed
 
         set_seed(plan.seed)
-        expert = load_pretrained(teacher, data.labels, plan.sequence_length, multi_label=False)
+        expert = load_pretrained(
+            teacher, TASKS["classification"], {"labels": data.labels}, plan.sequence_length
+        )
     say(
         f"{len(data.labels)} intents; {len(data.train[0]):,} sentences for training and "
         f"{len(data.dev[0]):,} for dev, from a grammar; {len(data.test[0]):,} for test, by hand"

@@ -10,6 +10,7 @@ from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
 from tinybert_tf.cli.models import check_student, is_architecture
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 
 STAGES = ("intermediate", "prediction")
@@ -85,6 +86,7 @@ def distill(
     train: options.TrainData,
     teacher: Teacher,
     out: options.OutRun,
+    task: options.Task = None,
     student: Student = "tinybert_4l_312",
     init: Initialization = Init.teacher,
     layer_map: LayerMap = "uniform",
@@ -118,6 +120,8 @@ def distill(
             --student minilm_3l_384 --layer-map 1,3,5 --out runs/student
         tinybert-tf distill train.csv --teacher runs/teacher --epochs 10,3 \\
             --hard-label-weight 0.5 --out runs/student
+        tinybert-tf distill texts.csv --task embedding \\
+            --teacher sentence-transformers/all-MiniLM-L6-v2 --out runs/embedder
     """
     check_student(student)
     names = _split(stages, "stages", str)
@@ -141,28 +145,30 @@ def distill(
         from tinybert_tf.cli.models import load_teacher, set_seed
 
         set_seed(seed)
-        loaded = load_teacher(teacher, max_length)
+        loaded = load_teacher(teacher, max_length, None if task is None else task.value)
     _distill(loaded, teacher, student, init.value, recipe, data, out, resume, overwrite)
 
 
 def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrite) -> None:
-    from tinybert_tf.cli.data import check_known, read_split
+    from tinybert_tf.cli.data import read_split
     from tinybert_tf.cli.models import identify
     from tinybert_tf.cli.results import show_finished, show_results
     from tinybert_tf.runs import Run
 
+    task = task_of(loaded)
     split = read_split(
+        task,
         data["train"],
         data["dev"],
         data["dev_share"],
         recipe["seed"],
         data["columns"],
-        loaded.multi_label,
+        loaded.kind == "labels",
         require_labels=recipe["hard_label_weight"] > 0,
     )
     for part in (split.train, split.dev):
         if part is not None:
-            check_known(part, loaded.labels)
+            task.check_known(part, loaded)
     settings = {
         **split.describe(),
         "teacher": identify(teacher),
@@ -184,17 +190,17 @@ def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrit
 
 def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
-    from tinybert_tf.cli.data import inputs
     from tinybert_tf.cli.models import build_student
     from tinybert_tf.cli.results import dev_results, draw_history
     from tinybert_tf.distillation import distill as imitate
 
     with working("building the student"):
         pupil = build_student(
-            student, teacher, init, recipe["layer_map"], split.train.texts, recipe["seed"]
+            student, teacher, init, recipe["layer_map"], split.train.inputs, recipe["seed"]
         )
     say(
-        f"{len(split.train):,} texts for training, {len(split.dev or ()):,} for development; "
+        f"{len(split.train):,} {split.task.rows} for training, {len(split.dev or ()):,} for "
+        f"development; "
         f"teacher {teacher.count_params():,} parameters, student {pupil.count_params():,}"
     )
     history, started = {}, time.monotonic()
@@ -203,7 +209,7 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
         history |= imitate(
             teacher,
             pupil,
-            inputs(split.train),
+            split.train.inputs,
             split.train.labels,
             validation_data=split.validation_data,
             stages=stage,
@@ -225,7 +231,8 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
         metrics = {
             "dev": dev_results(pupil, split),
             "teacher_dev": dev_results(teacher, split),
-            "labels": pupil.labels,
+            "kind": pupil.kind,
+            "labels": getattr(pupil, "labels", None),
             "parameters": pupil.count_params(),
             "teacher_parameters": teacher.count_params(),
             "seconds": round(seconds, 1),

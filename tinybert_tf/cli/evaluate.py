@@ -9,6 +9,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import out, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 
 Plots = Annotated[
@@ -29,6 +30,7 @@ OutFolder = Annotated[
 def evaluate(
     model: options.RunOrFile,
     data: options.LabeledData,
+    task: options.Task = None,
     plots: Plots = False,
     out_folder: OutFolder = None,
     text_column: options.TextColumn = None,
@@ -38,16 +40,18 @@ def evaluate(
 ) -> None:
     """Report accuracy, F1, Matthews correlation and calibration, class by class.
 
+    Of other tasks: F1 of entities, type by type; exact match and F1 of answers;
+    correlations of scores.
+
     Examples:
 
         tinybert-tf evaluate runs/student dev.csv
         tinybert-tf evaluate runs/student dev.csv --plots
         tinybert-tf evaluate model.tflite dev.csv --plots --out report
+        tinybert-tf evaluate runs/ner dev.conll
     """
-    from tinybert_tf.cli.data import check_known, inputs
     from tinybert_tf.cli.models import load_any
     from tinybert_tf.runs import read_config
-    from tinybert_tf.text.readers import read_examples
 
     if out_folder is None and read_config(model) is not None:
         out_folder = model / "evaluation"
@@ -57,20 +61,26 @@ def evaluate(
             f"Received: {str(model)!r}"
         )
     with working("loading the model"):
-        classifier = load_any(model)
+        found = load_any(model, None if task is None else task.value)
+    if plots and found.kind not in ("classes", "labels"):
+        raise TinyBertError(
+            "Expected a text classifier for --plots. "
+            f"Received: {str(model)!r}, a model for --task {task_of(found).name}"
+        )
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
-    examples = read_examples(data, multi_label=classifier.multi_label, **columns)
-    check_known(examples, classifier.labels)
-    from tinybert_tf.evaluate import evaluate_probabilities
+    examples = task_of(found).read(data, columns, found.kind == "labels", True)
+    task_of(found).check_known(examples, found)
+    from tinybert_tf.evaluate.tasks import evaluate_model, report_outputs
 
-    with working(f"reading {len(examples):,} texts"):
-        probabilities = classifier.predict_proba(inputs(examples))
-    report = evaluate_probabilities(
-        probabilities, examples.labels, classifier.labels, classifier.multi_label
-    )
+    with working(f"reading {len(examples):,} {task_of(found).rows}"):
+        if plots:
+            outputs = found.predict_outputs(examples.inputs)
+            report = report_outputs(found, outputs, examples.inputs, examples.labels)
+        else:
+            outputs, report = None, evaluate_model(found, examples.inputs, examples.labels)
     out.print(report)
     if out_folder is not None:
-        for path in _write(report, probabilities, examples, classifier, out_folder, plots):
+        for path in _write(report, outputs, examples, found, out_folder, plots):
             say(f"wrote {path}")
 
 

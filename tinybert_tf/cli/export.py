@@ -9,6 +9,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.targets import TARGETS
 
@@ -56,6 +57,7 @@ Metadata = Annotated[
 def export(
     run: options.RunOrModel,
     out_file: OutFile,
+    task: options.Task = None,
     target: TargetOption = None,
     max_length: Length = None,
     texts: Texts = None,
@@ -73,7 +75,7 @@ def export(
         tinybert-tf export runs/student --target float32 --max-length 64 --out model.tflite
         tinybert-tf export runs/student --target npu_int8 --texts train.csv --out npu.tflite
     """
-    from tinybert_tf.cli.models import is_tflite, load_classifier
+    from tinybert_tf.cli.models import is_tflite, load_model
 
     if not is_tflite(out_file):
         raise TinyBertError(f"Expected a file ending in .tflite. Received: {str(out_file)!r}")
@@ -82,7 +84,7 @@ def export(
         from tinybert_tf.text.corpus import corpus_texts
 
         corpus = None if texts is None else corpus_texts(texts)
-        classifier = load_classifier(run)
+        classifier = load_model(run, task=None if task is None else task.value)
         from tinybert_tf import export as exporting
     name = target.value if target is not None else _target_of(classifier)
     with working(f"converting for target {name}"):
@@ -101,7 +103,8 @@ def export(
         "size": file_size(result.size_bytes),
         "numbers": f"{result.quantization}{', as trained' if trained else ''}",
         "input": f"{', '.join(map(str, result.sequence_lengths))} tokens",
-        "classes": classifier.num_classes,
+        "task": task_of(classifier).name,
+        "classes": getattr(classifier, "num_classes", None),
     }
     out.print(pairs_table("exported", rows))
     if not trained and result.quantization != "float32":

@@ -9,6 +9,8 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import TASKS
+from tinybert_tf.errors import TinyBertError
 
 
 class ClassWeight(str, Enum):
@@ -64,6 +66,7 @@ LearningRate = Annotated[
 def finetune(
     train: options.TrainData,
     out: options.OutRun,
+    task: options.Task = None,
     teacher: Teacher = None,
     dev: options.Dev = None,
     dev_share: options.DevShare = 0.1,
@@ -83,7 +86,7 @@ def finetune(
     overwrite: options.Overwrite = False,
     debug: options.Debug = False,
 ) -> None:
-    """Fine-tune a pretrained BERT on a table of texts and labels.
+    """Fine-tune a pretrained BERT on a table of texts and labels, or another task's data.
 
     Examples:
 
@@ -92,16 +95,26 @@ def finetune(
             --teacher bert-base-uncased --out runs/teacher
         tinybert-tf finetune tickets.jsonl --label-column queue \\
             --class-weight balanced --out runs/queue
+        tinybert-tf finetune train.conll --task ner --out runs/ner
     """
     from tinybert_tf.cli.data import read_split
     from tinybert_tf.cli.models import identify
     from tinybert_tf.cli.results import show_finished, show_results
     from tinybert_tf.runs import Run
-    from tinybert_tf.text.readers import check_classes
 
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
-    split = read_split(train, dev, dev_share, seed, columns, multi_label)
-    labels = check_classes(split.train)
+    chosen = TASKS["classification" if task is None else task.value]
+    if chosen.name != "classification" and (multi_label or class_weight or focal_gamma is not None):
+        raise TinyBertError(
+            "Expected --multi-label, --class-weight and --focal-gamma with --task classification "
+            f"only. Received: --task {chosen.name}"
+        )
+    if chosen.name == "embedding":
+        chosen.check(None, None)
+    split = read_split(chosen, train, dev, dev_share, seed, columns, multi_label)
+    arguments = chosen.check(split.train, split.dev)
+    if chosen.name == "classification":
+        arguments["multi_label"] = multi_label
     settings = {
         **split.describe(),
         "teacher": identify(teacher),
@@ -121,33 +134,32 @@ def finetune(
         show_finished(run)
         return
     with run.recording():
-        _train(run, split, labels, teacher, settings)
+        _train(run, split, arguments, teacher, settings)
     show_results(run)
     hint(f"next: tinybert-tf distill {train} --teacher {out} --student tinybert_4l_312 --out ...")
 
 
-def _train(run, split, labels: list[str], teacher: str | None, settings: dict) -> None:
+def _train(run, split, arguments: dict, teacher: str | None, settings: dict) -> None:
     with working("loading TensorFlow and the encoder"):
         from tinybert_tf.cli.models import load_pretrained, set_seed
 
         set_seed(settings["seed"])
-        classifier = load_pretrained(
-            teacher, labels, settings["max_length"], settings["multi_label"]
-        )
+        classifier = load_pretrained(teacher, split.task, arguments, settings["max_length"])
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
-    from tinybert_tf.cli.data import inputs
     from tinybert_tf.cli.results import dev_results, draw_history
     from tinybert_tf.training import finetune as fit
 
+    count = len(arguments.get("labels", ()))
+    classes = f"{count} classes, " if count else ""
     say(
-        f"{len(split.train):,} texts for training, {len(split.dev or ()):,} for development, "
-        f"{len(labels)} classes, {classifier.count_params():,} parameters"
+        f"{len(split.train):,} {split.task.rows} for training, {len(split.dev or ()):,} for "
+        f"development, {classes}{classifier.count_params():,} parameters"
     )
     started = time.monotonic()
     loss, class_weight = _loss(classifier, split.train.labels, settings)
     history = fit(
         classifier,
-        inputs(split.train),
+        split.train.inputs,
         split.train.labels,
         validation_data=split.validation_data,
         epochs=settings["epochs"],
@@ -166,7 +178,8 @@ def _train(run, split, labels: list[str], teacher: str | None, settings: dict) -
         draw_history(run, history)
         metrics = {
             "dev": dev_results(classifier, split),
-            "labels": classifier.labels,
+            "kind": classifier.kind,
+            "labels": getattr(classifier, "labels", None),
             "parameters": classifier.count_params(),
             "seconds": round(seconds, 1),
             "history": history,

@@ -11,6 +11,7 @@ from tinybert_tf.cli import options
 from tinybert_tf.cli.console import duration, file_size, out, pairs_table
 from tinybert_tf.cli.errors import guarded
 from tinybert_tf.cli.results import percent
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.config import ARCHITECTURES
 from tinybert_tf.errors import TinyBertError
 
@@ -100,10 +101,14 @@ def _run(path: Path) -> dict:
     return {
         **rows,
         "state": f"finished in {duration(metrics['seconds'])}",
-        "dev accuracy": percent(dev.get("accuracy")),
+        **{f"dev {name.replace('_', ' ')}": percent(dev.get(name)) for name in _SCORES},
         "parameters": f"{metrics['parameters']:,}",
-        "labels": _labels(metrics["labels"]),
+        "labels": _labels(metrics["labels"]) if metrics.get("labels") else None,
     }
+
+
+# What a finished run may have been scored by.
+_SCORES = ("accuracy", "f1", "spearman")
 
 
 def _preset(path: Path) -> dict:
@@ -114,8 +119,8 @@ def _preset(path: Path) -> dict:
         "width": backbone["hidden_dim"],
         "heads": backbone["num_heads"],
         "vocabulary": f"{backbone['vocabulary_size']:,}",
-        "labels": _labels(task["labels"]),
-        "multi-label": task["multi_label"],
+        "labels": _labels(task["labels"]) if "labels" in task else None,
+        "multi-label": task.get("multi_label"),
     }
 
 
@@ -128,8 +133,9 @@ def _file(path: Path) -> dict:
         "size": file_size(file.size_bytes),
         "format": file.quantization,
         "input": f"{file.sequence_length} tokens",
-        "labels": _labels(file.labels),
-        "multi-label": file.multi_label,
+        "task": task_of(file).name,
+        "labels": _labels(file.labels) if hasattr(file, "labels") else None,
+        "multi-label": getattr(file, "multi_label", None),
         "metadata": name or "none",
     }
 

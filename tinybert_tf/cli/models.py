@@ -1,7 +1,9 @@
 """Finds and loads what the commands take for a model."""
 
+import json
 from pathlib import Path
 
+from tinybert_tf.cli.tasks import TASKS, Task, check_task, task_of
 from tinybert_tf.config import ARCHITECTURES
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.runs import Run, digest, read_config
@@ -31,12 +33,15 @@ def preset_of(path: Path) -> Path | None:
     return path if (path / "task.json").is_file() else None
 
 
-def load_classifier(path: Path, max_length: int | None = None):
-    """Loads a trained classifier from this machine.
+def load_model(path: Path, max_length: int | None = None, task: str | None = None):
+    """Loads a trained model from this machine.
 
     Args:
         path: path. Run folder, preset, .keras file, or Hugging Face folder.
         max_length: int. Longest input in tokens. Defaults to `None`: as it was trained.
+        task: string. Name of the task that the model has to be for; what a Hugging Face folder is
+            loaded as. Defaults to `None`: the model's own, of a Hugging Face folder
+            classification.
 
     Raises:
         TinyBertError: If there is none, or `max_length` exceeds its position table.
@@ -52,71 +57,80 @@ def load_classifier(path: Path, max_length: int | None = None):
         )
     preset = preset_of(path) if path.is_dir() else None
     start()
-    from tinybert_tf.models import TinyBertTextClassifier
-
     if preset is not None:
-        classifier = TinyBertTextClassifier.from_preset(str(preset))
+        model = load_preset(preset)
     elif path.is_dir():
-        classifier = TinyBertTextClassifier.from_hf(str(path))
+        model = _model_class(TASKS[task or "classification"]).from_hf(str(path))
     else:
-        classifier = _load_keras(path)
-    return with_max_length(classifier, max_length)
+        model = _load_keras(path)
+    check_task(model, task, path)
+    return with_max_length(model, max_length)
+
+
+def load_preset(folder: Path):
+    """Loads a preset with the class that saved it."""
+    from tinybert_tf import models
+
+    name = json.loads((folder / "task.json").read_text("utf-8"))["class_name"]
+    return getattr(models, name).from_preset(str(folder))
+
+
+def _model_class(task: Task):
+    from tinybert_tf import models
+
+    return getattr(models, task.model)
 
 
 def load_file(path: Path):
     """Opens an exported file; needs no TensorFlow."""
-    from tinybert_tf.export import TFLiteClassifier
+    from tinybert_tf.export import open_file
 
-    return TFLiteClassifier(path)
-
-
-def load_any(path: Path):
-    """Loads a trained classifier or an exported file: both have `predict_proba` and `labels`."""
-    return load_file(path) if is_tflite(path) else load_classifier(path)
+    return open_file(path)
 
 
-def load_pretrained(
-    teacher: str | None, labels: list[str], max_length: int | None, multi_label: bool
-):
-    """Builds a classifier of new labels on a pretrained encoder.
+def load_any(path: Path, task: str | None = None):
+    """Loads a trained model or an exported file: both have `kind` and `predict_outputs`."""
+    if not is_tflite(path):
+        return load_model(path, task=task)
+    file = load_file(path)
+    check_task(file, task, path)
+    return file
+
+
+def load_pretrained(teacher: str | None, task: Task, arguments: dict, max_length: int | None):
+    """Builds a model of new labels on a pretrained encoder.
 
     Args:
         teacher: string. Hub name, Hugging Face folder, run folder or preset; `None` for MiniLM.
-        labels: list of strings.
-        max_length: int. Longest input in tokens; `None` for 128 or the position table's rows.
-        multi_label: bool.
+        task: `Task`.
+        arguments: dict. What the model's constructor needs for its labels.
+        max_length: int. Longest input in tokens; `None` for the task's usual one, or as the
+            position table allows.
     """
     folder = _teacher_folder(teacher)
     preset = preset_of(Path(folder)) if Path(folder).is_dir() else None
     start()
-    from tinybert_tf.models import TinyBertTextClassifier
-
+    cls = _model_class(task)
     if preset is None:
-        classifier = TinyBertTextClassifier.from_hf(folder, labels=labels, multi_label=multi_label)
+        model = cls.from_hf(folder, sequence_length=task.sequence_length, **arguments)
     else:
-        trained = TinyBertTextClassifier.from_preset(str(preset))
-        classifier = TinyBertTextClassifier(
-            trained.backbone,
-            labels=labels,
-            preprocessor=trained.preprocessor,
-            head=trained.head,
-            multi_label=multi_label,
-        )
-    return with_max_length(classifier, max_length)
+        trained = load_preset(preset)
+        head = {"head": trained.head} if cls is type(trained) and hasattr(trained, "head") else {}
+        model = cls(trained.backbone, preprocessor=trained.preprocessor, **head, **arguments)
+    return with_max_length(model, max_length)
 
 
-def load_teacher(teacher: str, max_length: int | None):
-    """Loads a fine-tuned classifier: one of ours, or a Hugging Face folder or hub name.
+def load_teacher(teacher: str, max_length: int | None, task: str | None = None):
+    """Loads a fine-tuned model: one of ours, or a Hugging Face folder or hub name.
 
     Raises:
         TinyBertError: If its classes are not known: an encoder has to be fine-tuned first.
     """
     if Path(teacher).exists():
-        return load_classifier(Path(teacher), max_length)
+        return load_model(Path(teacher), max_length, task)
     start()
-    from tinybert_tf.models import TinyBertTextClassifier
-
-    return with_max_length(TinyBertTextClassifier.from_hf(teacher), max_length)
+    cls = _model_class(TASKS[task or "classification"])
+    return with_max_length(cls.from_hf(teacher), max_length)
 
 
 def is_architecture(name: str) -> bool:
@@ -147,7 +161,11 @@ def build_student(name: str, teacher, init: str, layer_map, texts: list[str], se
 
     if is_architecture(name):
         return student_of(teacher, name, init=init, layer_map=layer_map, texts=texts, seed=seed)
-    return load_pretrained(name, list(teacher.labels), teacher.sequence_length, teacher.multi_label)
+    task = task_of(teacher)
+    arguments = {"labels": list(teacher.labels)} if hasattr(teacher, "labels") else {}
+    if task.name == "classification":
+        arguments["multi_label"] = teacher.multi_label
+    return load_pretrained(name, task, arguments, teacher.sequence_length)
 
 
 def with_max_length(classifier, max_length: int | None):
@@ -192,12 +210,14 @@ def _load_keras(path: Path):
         model = keras.saving.load_model(path)
     except (ValueError, OSError, KeyError) as error:
         raise TinyBertError(
-            f"Expected a .keras file of a TinyBertTextClassifier. Received: {str(path)!r} "
+            f"Expected a .keras file of a TinyBertTextClassifier or another task. Received: "
+            f"{str(path)!r} "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
-    if not hasattr(model, "predict_proba"):
+    if not hasattr(model, "kind"):
         raise TinyBertError(
-            f"Expected a TinyBertTextClassifier. Received: {str(path)!r}, a {type(model).__name__}"
+            "Expected a TinyBertTextClassifier or another task. "
+            f"Received: {str(path)!r}, a {type(model).__name__}"
         )
     return model
 

@@ -1,19 +1,35 @@
 """Options that several commands share, so that one word means one thing everywhere."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tinybert_tf.cli.tasks import TASKS
+
 _DATA = "Data"
 _TRAINING = "Training"
 _RUN = "Run folder"
+
+TaskName = Enum("TaskName", {name: name for name in TASKS}, type=str)
+
+Task = Annotated[
+    TaskName | None,
+    typer.Option(
+        "--task",
+        help="What the model does: classification, regression, ner (tags of words), qa (answers "
+        "in a context) or embedding.",
+        show_default="as the model says, else classification",
+    ),
+]
 
 # === Arguments ===
 TrainData = Annotated[
     str,
     typer.Argument(
-        help="Table with texts and labels: .csv, .tsv or .jsonl (perhaps .gz), or hf:NAME.",
+        help="Table with texts and labels: .csv, .tsv or .jsonl (perhaps .gz), or hf:NAME. "
+        "Of --task ner a CoNLL file or a table, of qa a SQuAD file.",
         show_default=False,
     ),
 ]

@@ -18,6 +18,14 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="Texts to classify.", show_default=False),
 ]
+Pair = Annotated[
+    str | None,
+    typer.Option(
+        "--pair",
+        help="The second text of each pair; of --task qa the context that holds the answers.",
+        show_default=False,
+    ),
+]
 FileOption = Annotated[
     str | None,
     typer.Option(
@@ -34,20 +42,25 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text
 def predict(
     model: options.RunOrFile,
     texts: Texts = None,
+    pair: Pair = None,
     file: FileOption = None,
+    task: options.Task = None,
     top: Top = 1,
     as_json: Json = False,
     text_column: options.TextColumn = None,
     debug: options.Debug = False,
 ) -> None:
-    """Classify texts with a trained run or an exported file.
+    """Classify texts with a trained run or an exported file, or do what its task is.
 
-    On a terminal it prints a table, into a pipe lines of label, probability and text.
+    On a terminal it prints a table, into a pipe lines of label, probability and text;
+    entities, answers, scores and vectors of the other tasks one a line.
 
     Examples:
 
         tinybert-tf predict runs/student "turn the lights off" "wake me at six"
         tinybert-tf predict model.tflite --file messages.csv --json
+        tinybert-tf predict runs/ner "a day in New York"
+        tinybert-tf predict qa.tflite "Who wrote it?" --pair "Ada Lovelace wrote it."
     """
     texts = [*(texts or []), *(_read(file, text_column) if file else [])]
     if not texts:
@@ -55,14 +68,59 @@ def predict(
     with working("loading the model"):
         from tinybert_tf.cli.models import load_any
 
-        classifier = load_any(model)
-    probabilities = classifier.predict_proba(texts)
+        found = load_any(model, None if task is None else task.value)
+    if found.kind == "spans" and pair is None:
+        raise TinyBertError(
+            "Expected the context that answers the questions: --pair TEXT. Received: pair=None"
+        )
+    if found.kind in ("tokens", "embedding") and pair is not None:
+        raise TinyBertError(f"Expected no --pair for this model. Received: pair={pair!r}")
+    inputs = texts if pair is None else (texts, [pair] * len(texts))
+    if found.kind in ("classes", "labels"):
+        _print(_labels(found, texts, inputs, top), as_json)
+    else:
+        _print_others(texts, OTHERS[found.kind](found, inputs), as_json)
+
+
+def _labels(classifier, texts: list[str], inputs, top: int) -> list:
+    """The best labels of each text with their probabilities."""
+    probabilities = classifier.predict_proba(inputs)
     order = probabilities.argsort(axis=1)[:, ::-1][:, :top]
-    rows = [
+    return [
         (text, [(classifier.labels[column], float(row[column])) for column in best])
         for text, row, best in zip(texts, probabilities, order, strict=True)
     ]
-    _print(rows, as_json)
+
+
+def _scores(model, inputs) -> list[dict]:
+    return [{"score": float(row[0])} for row in model.predict_scores(inputs)]
+
+
+def _entities(model, inputs) -> list[dict]:
+    found = model.find_entities(inputs)
+    return [
+        {"entities": [{**e, "score": round(float(e["score"]), 6)} for e in row]} for row in found
+    ]
+
+
+def _answers(model, inputs) -> list[dict]:
+    return [
+        {"answer": found.text, "start": found.start, "end": found.end, "score": float(found.score)}
+        for found in model.answer(*inputs)
+    ]
+
+
+def _embeddings(model, inputs) -> list[dict]:
+    return [{"embedding": [round(float(x), 6) for x in row]} for row in model.embed(inputs)]
+
+
+# What the models without classes answer, by the kind of their logits.
+OTHERS = {
+    "score": _scores,
+    "tokens": _entities,
+    "spans": _answers,
+    "embedding": _embeddings,
+}
 
 
 def _read(file: str, column: str | None) -> list[str]:
@@ -93,3 +151,22 @@ def _print(rows: list, as_json: bool) -> None:
         for text, best in rows:
             for name, p in best:
                 print(f"{name}\t{p:.6f}\t{' '.join(text.split())}")
+
+
+def _print_others(texts: list[str], found: list[dict], as_json: bool) -> None:
+    """Prints what is no label: JSON, or a line a text."""
+    for text, row in zip(texts, found, strict=True):
+        if as_json:
+            print(json.dumps({"text": text, **row}, ensure_ascii=False))
+        else:
+            print(f"{' '.join(text.split())}\t{_brief(row)}")
+
+
+def _brief(row: dict) -> str:
+    """One answer in a few words."""
+    if "entities" in row:
+        shown = [f"{e['text']} ({e['type']} {e['score']:.2f})" for e in row["entities"]]
+        return ", ".join(shown) or "none"
+    if "embedding" in row:
+        return " ".join(f"{x:.4f}" for x in row["embedding"])
+    return row["answer"] or "none" if "answer" in row else f"{row['score']:.4f}"

@@ -10,6 +10,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, out, pairs_table, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import TaskData, task_of
 from tinybert_tf.errors import TinyBertError
 
 REPORT = "coverage.json"
@@ -97,15 +98,14 @@ def prune_vocabulary(
         tinybert-tf prune-vocabulary runs/student --texts train.csv \\
             --max-size 7000 --fill --out small
     """
-    from tinybert_tf.cli.data import inputs
-    from tinybert_tf.cli.models import load_classifier
+    from tinybert_tf.cli.models import load_model
     from tinybert_tf.text.corpus import corpus_texts
 
     _check_target(out_folder, overwrite)
     columns = {"text": text_column, "text_pair": pair_column}
     texts = corpus_texts(corpus, **columns)
     with working("loading the model"):
-        classifier = load_classifier(run)
+        classifier = load_model(run)
         from tinybert_tf.compress import prune_vocabulary as prune
     examples = None if dev is None else _read_dev(dev, columns, label_column, classifier)
     with working(f"choosing tokens from {len(texts):,} texts"):
@@ -116,7 +116,7 @@ def prune_vocabulary(
             max_size=max_size,
             fill=fill,
             alphabet=alphabet.value,
-            dev_texts=None if examples is None else inputs(examples),
+            dev_texts=None if examples is None else examples.inputs,
         )
     out.print(pruned.coverage)
     accuracy = _accuracy(classifier, pruned.classifier, examples)
@@ -140,21 +140,14 @@ def prune_vocabulary(
 
 def _read_dev(path: str, columns: dict, label_column: str | None, classifier):
     """The held-out texts, with their labels if there are any."""
-    from tinybert_tf.cli.data import check_known
     from tinybert_tf.text.corpus import corpus_texts, is_plain
-    from tinybert_tf.text.examples import Examples
-    from tinybert_tf.text.readers import read_examples
 
     if is_plain(path):
-        return Examples(corpus_texts([path]), source=path)
-    examples = read_examples(
-        path,
-        **columns,
-        label=label_column,
-        multi_label=classifier.multi_label,
-        require_labels=False,
-    )
-    check_known(examples, classifier.labels)
+        return TaskData(corpus_texts([path]), None, lambda row: path)
+    task = task_of(classifier)
+    columns = {**columns, "label": label_column}
+    examples = task.read(path, columns, classifier.kind == "labels", False)
+    task.check_known(examples, classifier)
     return examples
 
 
@@ -162,19 +155,18 @@ def _accuracy(before, after, examples) -> dict | None:
     """Scores both on held-out texts that have labels, and prints it."""
     if examples is None or examples.labels is None:
         return None
-    from tinybert_tf.cli.data import inputs
     from tinybert_tf.cli.results import percent
-    from tinybert_tf.evaluate import evaluate_probabilities
+    from tinybert_tf.evaluate.tasks import MAIN_SCORES, evaluate_model
+
+    attribute, called = MAIN_SCORES[before.kind]
 
     def score(model) -> float:
-        probabilities = model.predict_proba(inputs(examples))
-        labels = examples.labels, model.labels, model.multi_label
-        return evaluate_probabilities(probabilities, *labels).accuracy
+        return getattr(evaluate_model(model, examples.inputs, examples.labels), attribute)
 
-    with working(f"scoring {len(examples):,} texts before and after"):
+    with working(f"scoring {len(examples):,} {task_of(before).rows} before and after"):
         found = {"before": score(before), "after": score(after)}
     shown = {name: percent(value) for name, value in found.items()}
-    out.print(pairs_table("dev accuracy", shown))
+    out.print(pairs_table(f"dev {called}", shown))
     return found
 
 

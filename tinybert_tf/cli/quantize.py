@@ -10,6 +10,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.export.targets import TARGETS
 
 # Those with numbers to train for.
@@ -54,6 +55,7 @@ def quantize(
     train: options.TrainData,
     student: Student,
     out: options.OutRun,
+    task: options.Task = None,
     target: TargetOption = Target.universal,
     teacher: Teacher = None,
     max_vocabulary: MaxVocabulary = None,
@@ -94,31 +96,34 @@ def quantize(
     }
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
     data = {"train": train, "dev": dev, "dev_share": dev_share, "columns": columns}
-    _quantize(student, teacher, recipe, data, out, resume, overwrite)
+    name = None if task is None else task.value
+    _quantize(student, teacher, name, recipe, data, out, resume, overwrite)
 
 
-def _quantize(student: Path, teacher: Path | None, recipe, data, out, resume, overwrite) -> None:
-    from tinybert_tf.cli.data import check_known, read_split
-    from tinybert_tf.cli.models import identify, load_classifier, set_seed
+def _quantize(student: Path, teacher, name, recipe, data, out, resume, overwrite) -> None:
+    from tinybert_tf.cli.data import read_split
+    from tinybert_tf.cli.models import identify, load_model, set_seed
     from tinybert_tf.cli.results import show_finished, show_results
     from tinybert_tf.runs import Run
 
     with working("loading TensorFlow and the student"):
         set_seed(recipe["seed"])
-        pupil = load_classifier(student)
-        expert = pupil if teacher is None else load_classifier(teacher)
+        pupil = load_model(student, task=name)
+        expert = pupil if teacher is None else load_model(teacher)
+    task = task_of(pupil)
     split = read_split(
+        task,
         data["train"],
         data["dev"],
         data["dev_share"],
         recipe["seed"],
         data["columns"],
-        pupil.multi_label,
+        pupil.kind == "labels",
         require_labels=False,
     )
     for part in (split.train, split.dev):
         if part is not None:
-            check_known(part, pupil.labels)
+            task.check_known(part, pupil)
     settings = {
         **split.describe(),
         "student": identify(str(student)),
@@ -138,18 +143,17 @@ def _quantize(student: Path, teacher: Path | None, recipe, data, out, resume, ov
 
 def _train(run, pupil, expert, recipe: dict, split) -> None:
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
-    from tinybert_tf.cli.data import inputs
     from tinybert_tf.cli.results import dev_results, draw_history
     from tinybert_tf.export.recipe import quantize as train_quantized
 
     say(
-        f"target {recipe['target']}: {len(split.train):,} texts for training, "
+        f"target {recipe['target']}: {len(split.train):,} {split.task.rows} for training, "
         f"{len(split.dev or ()):,} for development, {recipe['epochs']} epochs"
     )
     started = time.monotonic()
     trained = train_quantized(
         pupil,
-        inputs(split.train),
+        split.train.inputs,
         split.train.labels,
         validation_data=split.validation_data,
         teacher=expert,
@@ -167,7 +171,8 @@ def _train(run, pupil, expert, recipe: dict, split) -> None:
             "dev": dev_results(trained.classifier, split),
             "teacher_dev": None if expert is pupil else dev_results(expert, split),
             "float_dev": dev_results(pupil, split),
-            "labels": pupil.labels,
+            "kind": pupil.kind,
+            "labels": getattr(pupil, "labels", None),
             "parameters": trained.classifier.count_params(),
             "teacher_parameters": expert.count_params(),
             "seconds": round(seconds, 1),

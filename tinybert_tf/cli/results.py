@@ -1,18 +1,18 @@
 """The results of a training run: scored, drawn and printed."""
 
 from tinybert_tf.cli.console import duration, hint, out, pairs_table, say
-from tinybert_tf.cli.data import Split, inputs
+from tinybert_tf.cli.data import Split
 from tinybert_tf.runs import Run
 
 
-def dev_results(classifier, split: Split) -> dict | None:
-    """Scores a classifier on the development data; `None` if there is none."""
-    if split.validation_data is None:
+def dev_results(model, split: Split) -> dict | None:
+    """Scores a model on the development data; `None` if there is none."""
+    if split.dev is None or split.dev.labels is None:
         return None
-    from tinybert_tf.evaluate import evaluate_classifier
+    from tinybert_tf.evaluate.tasks import evaluate_model
 
-    report = evaluate_classifier(classifier, inputs(split.dev), split.dev.labels)
-    return {"examples": report.num_examples, **report.summary()}
+    report = evaluate_model(model, split.dev.inputs, split.dev.labels)
+    return {"examples": len(split.dev), **report.summary()}
 
 
 def draw_history(run: Run, history: dict) -> None:
@@ -35,15 +35,20 @@ def show_finished(run: Run) -> None:
 
 def show_results(run: Run) -> None:
     """Prints the closing table of a run."""
+    from tinybert_tf.evaluate.tasks import MAIN_SCORES
+
     metrics = run.metrics()
     dev, teacher, plain = (metrics.get(name) or {} for name in ("dev", "teacher_dev", "float_dev"))
+    attribute, called = MAIN_SCORES[metrics.get("kind", "classes")]
+    labels = metrics.get("labels")
     pairs = {
-        "classes": len(metrics["labels"]),
+        "classes": len(labels) if labels else None,
         "parameters": f"{metrics['parameters']:,}",
-        "teacher's dev accuracy": percent(teacher.get("accuracy")),
-        "float student's dev accuracy": percent(plain.get("accuracy")),
-        "dev accuracy": percent(dev.get("accuracy")),
+        f"teacher's dev {called}": percent(teacher.get(attribute)),
+        f"float student's dev {called}": percent(plain.get(attribute)),
+        f"dev {called}": percent(dev.get(attribute)),
         "dev macro F1": percent(dev.get("macro_f1")),
+        "dev exact match": percent(dev.get("exact")),
         "best epoch": best_epoch(metrics.get("history") or {}),
         "training time": duration(metrics["seconds"]),
         "run folder": run.folder,

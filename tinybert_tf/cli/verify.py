@@ -9,6 +9,7 @@ from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
 from tinybert_tf.cli.results import percent
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 
 File = Annotated[Path, typer.Argument(help="The .tflite file.", show_default=False)]
@@ -23,7 +24,10 @@ Threads = Annotated[int, typer.Option(help="Threads of the interpreter.", min=1)
 MinAccuracy = Annotated[
     float | None,
     typer.Option(
-        help="Fail below this accuracy, from 0 to 1.", min=0.0, max=1.0, show_default=False
+        help="Fail below this accuracy (F1, correlation), from 0 to 1.",
+        min=0.0,
+        max=1.0,
+        show_default=False,
     ),
 ]
 Gpu = Annotated[
@@ -49,6 +53,7 @@ _GPU_TEXTS = 8
 def verify(
     file: File,
     data: options.LabeledData,
+    task: options.Task = None,
     against: Against = None,
     min_accuracy: MinAccuracy = None,
     threads: Threads = 2,
@@ -71,31 +76,30 @@ def verify(
         tinybert-tf verify model.tflite dev.csv --gpu
     """
     with working("loading"):
-        from tinybert_tf.cli.models import load_classifier, load_file, start
+        from tinybert_tf.cli.models import load_any, load_model, start
 
         start()
         from tinybert_tf import export
+        from tinybert_tf.evaluate.tasks import MAIN_SCORES
 
-        runner = load_file(file)
-        classifier = None if against is None else load_classifier(against)
-    from tinybert_tf.cli.data import check_known, inputs
-    from tinybert_tf.text.readers import read_examples
-
+        runner = load_any(file, None if task is None else task.value)
+        classifier = None if against is None else load_model(against)
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
-    examples = read_examples(data, multi_label=runner.multi_label, **columns)
-    check_known(examples, runner.labels)
-    gpu_check = _check_gpu(file, inputs(examples), gpu_tolerance) if gpu else None
+    examples = task_of(runner).read(data, columns, runner.kind == "labels", True)
+    task_of(runner).check_known(examples, runner)
+    gpu_check = _check_gpu(file, examples.inputs, gpu_tolerance) if gpu else None
     found = export.verify(
-        file, inputs(examples), examples.labels, classifier=classifier, num_threads=threads
+        file, examples.inputs, examples.labels, classifier=classifier, num_threads=threads
     )
     latency = export.time_file(file, threads=threads)
-    keras_report = found.keras_report
+    called = MAIN_SCORES[found.kind][1]
     difference = found.max_probability_difference
     rows = {
-        "texts": f"{found.examples:,}",
-        "accuracy": percent(found.accuracy),
-        "macro F1": percent(found.macro_f1),
-        "Keras' accuracy": None if keras_report is None else percent(keras_report.accuracy),
+        task_of(found).rows: f"{found.examples:,}",
+        called: percent(found.score),
+        "macro F1": percent(getattr(found.report, "macro_f1", None)),
+        "exact match": percent(getattr(found.report, "exact", None)),
+        f"Keras' {called}": percent(found.keras_score),
         "same answer as Keras": percent(found.agreement),
         "largest probability difference": None if difference is None else f"{difference:.2g}",
         "GPU accelerator": None if gpu_check is None else gpu_check.summary(),
@@ -107,11 +111,15 @@ def verify(
         hint("--against RUN compares every probability with the Keras model")
     if gpu_check is not None:
         gpu_check.require()
-    if min_accuracy is not None and found.accuracy < min_accuracy:
+    if min_accuracy is not None and found.score < min_accuracy:
         raise TinyBertError(
-            f"Expected an accuracy of at least {min_accuracy:g}. "
-            f"Received: {found.accuracy:.4f} of {str(file)!r} on {data!r}"
+            f"Expected {_article(called)} {called} of at least {min_accuracy:g}. "
+            f"Received: {found.score:.4f} of {str(file)!r} on {data!r}"
         )
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "aeiou" else "a"
 
 
 def _check_gpu(file: Path, texts, tolerance: float | None):
@@ -120,6 +128,6 @@ def _check_gpu(file: Path, texts, tolerance: float | None):
     if isinstance(texts, tuple):
         texts = tuple(part[:_GPU_TEXTS] for part in texts)
     else:
-        texts = texts[:_GPU_TEXTS]
+        texts = [row if isinstance(row, str) else " ".join(row) for row in texts[:_GPU_TEXTS]]
     with working("running on the GPU accelerator"):
         return check_gpu(file, texts, tolerance=tolerance)

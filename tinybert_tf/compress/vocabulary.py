@@ -155,7 +155,12 @@ def _check_ids(kept_ids: Sequence[int], size: int) -> np.ndarray:
 
 
 def _as_list(texts, name: str) -> list[str]:
-    """The texts of both sides of a pair, or the texts."""
-    if isinstance(texts, tuple):
-        return [text for part in texts for text in check_strings(part, name)]
-    return check_strings(texts, name)
+    """The texts of both sides of a pair, or the texts; lists of words as one text."""
+    parts = texts if isinstance(texts, tuple) else (texts,)
+    joined = [
+        [" ".join(row) if isinstance(row, list) else row for row in part]
+        if isinstance(part, (list, tuple))
+        else part
+        for part in parts
+    ]
+    return [text for part in joined for text in check_strings(part, name)]

@@ -108,6 +108,24 @@ def align_head(student, teacher, batches: Iterable[dict]) -> None:
     student.output_dense.set_weights([kernel, bias])
 
 
+def align_token_head(student, teacher, batches: Iterable[dict]) -> None:
+    """Gives a tagger's or span model's head the least-squares fit to the teacher's logits.
+
+    Args:
+        student: a task model whose logits count tokens. Changed in place.
+        teacher: of the same task.
+        batches: iterable of input dicts.
+    """
+    own, other = observe(student), observe(teacher)
+    head = LeastSquares(use_bias=True)
+    for inputs in batches:
+        real = np.asarray(inputs["padding_mask"]).astype(bool)
+        states = np.array(own(inputs, training=False)["hidden_states"][-1])[real]
+        head.add(states, np.array(other(inputs, training=False)["logits"])[real])
+    kernel, bias = head.solve()
+    student.output_dense.set_weights([kernel, bias])
+
+
 def _first(outputs: dict) -> np.ndarray:
     """The last hidden state of [CLS]."""
     return np.array(outputs["hidden_states"][-1])[:, 0]

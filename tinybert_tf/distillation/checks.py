@@ -6,6 +6,84 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.regression import evaluate_scores
 
 
+def check_on_dev(teacher, student, examples, labels) -> float | None:
+    """Checks that a teacher is worth imitating, as its kind of logits allows.
+
+    Args:
+        teacher: a task model of ours.
+        student: a task model of ours, for its label names.
+        examples: raw examples of dev.
+        labels: as the student's batches hold them.
+
+    Returns:
+        Its accuracy, or of a regression Spearman's correlation; `None` where there is nothing to
+        compare.
+
+    Raises:
+        TinyBertError: If it does no better than chance.
+    """
+    if student.kind == "score":
+        return check_regression_teacher(teacher.predict(examples, verbose=0), labels)
+    if student.kind in ("classes", "labels"):
+        return check_teacher(
+            teacher.predict_proba(examples), labels, student.labels, student.kind == "labels"
+        )
+    if student.kind == "tokens":
+        return check_tagger(teacher.predict(examples), labels)
+    if student.kind == "spans":
+        return check_span_model(teacher.predict(examples), labels)
+    return None
+
+
+def check_tagger(logits: list[np.ndarray], labels: list[np.ndarray]) -> float:
+    """Checks that a tagger finds more than the most frequent tag explains.
+
+    Args:
+        logits: list of float arrays `(length, tags)`.
+        labels: list of int arrays `(length,)`, negative where no tag counts.
+
+    Returns:
+        Accuracy of the tags.
+
+    Raises:
+        TinyBertError: If it is no better than always answering the most frequent tag.
+    """
+    gold = np.concatenate(labels)
+    found = np.concatenate([row.argmax(axis=-1) for row in logits])[gold >= 0]
+    gold = gold[gold >= 0]
+    score, chance = float(np.mean(found == gold)), float(np.bincount(gold).max() / len(gold))
+    if score > chance:
+        return score
+    raise TinyBertError(
+        "Expected a teacher that is better than chance on the validation data; fine-tune it first, "
+        f"or put its tag order right. Received: accuracy={score:.3f}, always answering the most "
+        f"frequent tag scores {chance:.3f}"
+    )
+
+
+def check_span_model(logits: list[np.ndarray], labels: np.ndarray) -> float:
+    """Checks that a span model finds some of the answers.
+
+    Args:
+        logits: list of float arrays `(length, 2)`.
+        labels: int `(n, 2)`. First and last token of each answer.
+
+    Returns:
+        Share of the answers whose start and end are found.
+
+    Raises:
+        TinyBertError: If none is found.
+    """
+    found = np.array([row.argmax(axis=0) for row in logits])
+    score = float(np.mean((found == labels).all(axis=1)))
+    if score > 0:
+        return score
+    raise TinyBertError(
+        "Expected a teacher that answers some of the validation questions; fine-tune it first. "
+        f"Received: none of {len(labels)} spans right"
+    )
+
+
 def check_teacher(
     probabilities: np.ndarray, labels: np.ndarray, names: list[str], multi_label: bool = False
 ) -> float:

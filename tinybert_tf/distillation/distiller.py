@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses
+from tinybert_tf.distillation.predictions import KINDS
 from tinybert_tf.distillation.teachers import (
     TEACHER_LOGITS,
     as_teachers,
@@ -16,6 +17,8 @@ from tinybert_tf.distillation.teachers import (
 from tinybert_tf.distillation.views import encoder_of, observe
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.preprocessor import FEATURES
+from tinybert_tf.models.task import TinyBertTask
+from tinybert_tf.text.batches import POSITION_MASK
 
 
 class Distiller(keras.Model):
@@ -26,7 +29,8 @@ class Distiller(keras.Model):
     save `distiller.student`.
 
     Args:
-        student: `TinyBertTextClassifier` or `TinyBertBackbone`. The model that is trained.
+        student: a task model of ours, such as `TinyBertTextClassifier`, or `TinyBertBackbone`.
+            The model that is trained.
         teacher: a model of ours, a keras-hub BERT or a Hugging Face name; see `as_teacher`. Or a
             list of them: the first one's states are imitated, and the weighted mean of all
             logits.
@@ -77,12 +81,9 @@ class Distiller(keras.Model):
         self._loss_tracker = keras.metrics.Mean(name="loss")
         self._term_trackers = [keras.metrics.Mean(name=f"{term.name}_loss") for term in self.terms]
         self._accuracy = None
-        if hasattr(student, "num_classes") and not student.regression:
-            self._accuracy = (
-                keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
-                if student.multi_label
-                else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-            )
+        if isinstance(student, TinyBertTask):
+            found = [m for m in student.default_metrics() if m.name == "accuracy"]
+            self._accuracy = found[0] if found else None
         self.built = True
         self.reached_variables = self._find_reached_variables()
 
@@ -98,10 +99,11 @@ class Distiller(keras.Model):
         ids = ops.ones((1, 4), "int32")
         inputs = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids}
         labels = None
-        if hasattr(self.student, "num_classes"):
-            wide = self.student.multi_label or self.student.regression
-            shape = (1, self.student.num_classes) if wide else (1,)
-            labels = ops.zeros(shape, "int32")
+        if isinstance(self.student, TinyBertTask):
+            shape = KINDS[self.student.kind].blank_labels(
+                4, getattr(self.student, "num_classes", 0)
+            )
+            labels = ops.zeros((1, *shape), "int32")
         with tf.GradientTape() as tape:
             loss, *_ = self._compare(inputs, labels, None, self.run_teacher(inputs))
         gradients = tape.gradient(loss, [v.value for v in self.trainable_variables])
@@ -129,10 +131,10 @@ class Distiller(keras.Model):
         return own if self._accuracy is None else [*own, self._accuracy]
 
     def train_step(self, data):
-        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
+        inputs, labels, sample_weight, *others = self._unpack(data)
         with tf.GradientTape() as tape:
             loss, parts, student_outputs = self._compare(
-                inputs, labels, sample_weight, teacher_outputs, training=True
+                inputs, labels, sample_weight, *others, training=True
             )
             scaled_loss = self.optimizer.scale_loss(loss)
         variables = self.reached_variables
@@ -141,8 +143,8 @@ class Distiller(keras.Model):
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 
     def test_step(self, data):
-        inputs, labels, sample_weight, teacher_outputs = self._unpack(data)
-        loss, parts, student_outputs = self._compare(inputs, labels, sample_weight, teacher_outputs)
+        inputs, labels, sample_weight, *others = self._unpack(data)
+        loss, parts, student_outputs = self._compare(inputs, labels, sample_weight, *others)
         return self._track(loss, parts, student_outputs, labels, sample_weight)
 
     def term_values(self, data) -> list[float]:
@@ -151,19 +153,30 @@ class Distiller(keras.Model):
         return [float(part) for part in parts]
 
     def _unpack(self, data) -> tuple:
-        """Inputs, labels, sample weights, and the teacher's outputs: run now, or kept logits."""
+        """Inputs, labels, sample weights, the teacher's outputs (run now, or kept logits) and
+        which positions count."""
         inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         features = {name: inputs[name] for name in FEATURES}
+        positions = inputs.get(POSITION_MASK)
         if TEACHER_LOGITS in inputs and not self.reads_states:
-            return features, labels, sample_weight, {"logits": inputs[TEACHER_LOGITS]}
-        return features, labels, sample_weight, self.run_teacher(features)
+            found = {"logits": inputs[TEACHER_LOGITS]}
+        else:
+            found = self.run_teacher(features)
+        return features, labels, sample_weight, found, positions
 
-    def _compare(self, inputs, labels, sample_weight, teacher_outputs, training=False):
+    def _compare(
+        self, inputs, labels, sample_weight, teacher_outputs, positions=None, training=False
+    ):
         """Equation (11): the weighted sum of the terms, each one's own mean, student outputs."""
         student_outputs = self._student_view(inputs, training=training)
         optimizer = getattr(self, "optimizer", None)  # there is none before `compile`
         step = 0 if optimizer is None else optimizer.iterations
-        batch = {"padding_mask": inputs["padding_mask"], "labels": labels, "step": step}
+        batch = {
+            "padding_mask": inputs["padding_mask"],
+            POSITION_MASK: positions,
+            "labels": labels,
+            "step": step,
+        }
         parts = []
         for term in self.terms:
             per_example = term.compute(student_outputs, teacher_outputs, batch)
@@ -206,13 +219,16 @@ def check_pair(student, teacher) -> None:
                 "Expected student and teacher to share one tokenizer. Received: "
                 + _first_difference(mine, theirs)
             )
-    if not (hasattr(student, "labels") and hasattr(teacher, "labels")):
+    if not (isinstance(student, TinyBertTask) and isinstance(teacher, TinyBertTask)):
         return
-    if student.multi_label != teacher.multi_label:
+    if student.kind != teacher.kind:
         raise TinyBertError(
-            "Expected both models to be single-label or both multi-label. Received: "
-            f"student multi_label={student.multi_label}, teacher multi_label={teacher.multi_label}"
+            "Expected two models of one kind of task. Received: a student of "
+            f"{student.kind!r} (multi_label={student.kind == 'labels'}), a teacher of "
+            f"{teacher.kind!r} (multi_label={teacher.kind == 'labels'})"
         )
+    if not hasattr(student, "labels"):
+        return
     if student.labels != teacher.labels:
         order = " in another order" if sorted(student.labels) == sorted(teacher.labels) else ""
         raise TinyBertError(

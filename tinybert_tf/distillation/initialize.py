@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tinybert_tf.config import architecture
-from tinybert_tf.distillation.alignment import align_head
+from tinybert_tf.distillation.alignment import align_head, align_token_head
 from tinybert_tf.distillation.layer_map import resolve_layer_map
 from tinybert_tf.distillation.narrowing import (
     narrow_attention,
@@ -18,7 +18,8 @@ from tinybert_tf.distillation.narrowing import (
 )
 from tinybert_tf.distillation.views import as_teacher, observe
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
+from tinybert_tf.models import TinyBertBackbone
+from tinybert_tf.models.task import BY_TOKEN, TinyBertTask
 
 INITIALIZATIONS = ("teacher", "random")
 # Hidden states that the principal directions are taken from; more change little.
@@ -35,8 +36,8 @@ def student_of(
     texts: Sequence[str] | None = None,
     seed: int = 0,
     **overrides,
-) -> TinyBertTextClassifier:
-    """Builds a smaller classifier with the teacher's vocabulary, labels and head.
+) -> TinyBertTask:
+    """Builds a smaller model of the teacher's task, with its vocabulary, labels and head.
 
     With `init="teacher"`, blocks of equal width are copied whole, chosen by the layer map. A
     narrower student lives in the subspace of the principal directions of the teacher's hidden
@@ -44,7 +45,7 @@ def student_of(
     score and value maps, and the feed-forward keeps its most important neurons.
 
     Args:
-        teacher: `TinyBertTextClassifier`, or what `as_teacher` accepts.
+        teacher: a task model of ours, or what `as_teacher` accepts.
         architecture_name: string. See `ARCHITECTURES`. Defaults to `None`: the teacher's own
             shape with `overrides`.
         init: `"teacher"`, `"random"`, or an encoder to start from, such as a general student: a
@@ -59,7 +60,7 @@ def student_of(
         **overrides: arguments of `TinyBertBackbone`, such as `num_layers=3`.
 
     Returns:
-        A `TinyBertTextClassifier`.
+        A model of the teacher's class.
 
     Raises:
         TinyBertError: If the student is wider than the teacher or names are unknown.
@@ -117,14 +118,15 @@ def _student_on(encoder, teacher, architecture_name, texts, seed, overrides):
     backbone = TinyBertBackbone.from_config(encoder.get_config())
     backbone.set_weights(encoder.get_weights())
     student = teacher.on_backbone(backbone)
-    batches = sample_batches(teacher, texts, HEAD_TEXTS, seed)
-    align_head(student, teacher, batches)
+    if hasattr(teacher, "output_dense"):
+        align = align_token_head if teacher.kind in BY_TOKEN else align_head
+        align(student, teacher, sample_batches(teacher, texts, HEAD_TEXTS, seed))
     return student
 
 
 def start_from_teacher(
-    student: TinyBertTextClassifier,
-    teacher: TinyBertTextClassifier,
+    student: TinyBertTask,
+    teacher: TinyBertTask,
     layer_map: str | Sequence[int] = "uniform",
     texts: Sequence[str] | None = None,
     seed: int = 0,
@@ -172,8 +174,9 @@ def start_from_teacher(
     # === Pooler and head ===
     if own.reduced_dim == other.reduced_dim is None:
         narrow_dense(own.pooler, other.pooler, directions, directions)
-        kernel, bias = teacher.output_dense.get_weights()
-        student.output_dense.set_weights([directions.T @ kernel, bias])
+        if hasattr(teacher, "output_dense"):
+            kernel, bias = teacher.output_dense.get_weights()
+            student.output_dense.set_weights([directions.T @ kernel, bias])
 
 
 def _assign_rows(variable, rows: np.ndarray) -> None:
@@ -190,11 +193,7 @@ def sample_batches(model, texts, count: int, seed: int) -> list[dict]:
         words = [w for w in model.wordpiece.vocabulary if w.isalpha()]
         chosen = generator.choice(words, (count, 16))
         texts = [" ".join(row) for row in chosen]
-    parts = texts if isinstance(texts, tuple) else (texts,)
-    if len(parts[0]) > count:
-        rows = generator.choice(len(parts[0]), count, replace=False)
-        parts = tuple([part[row] for row in rows] for part in parts)
-    texts = tuple(map(list, parts)) if len(parts) > 1 else list(parts[0])
+    texts = model.choose(texts, count, generator)
     batches = model.batches(texts, batch_size=32, shuffle=False)
     return [batches.batch(0, step)[0] for step in range(len(batches))]
 

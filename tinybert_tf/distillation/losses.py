@@ -14,11 +14,10 @@ from tinybert_tf.distillation.functional import (
     attention_loss,
     check_reduction,
     hidden_loss,
-    multi_label_prediction_loss,
-    prediction_loss,
     relation_loss,
 )
 from tinybert_tf.distillation.layer_map import resolve_layer_map
+from tinybert_tf.distillation.predictions import KINDS
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.initializers import bert_initializer
 
@@ -31,9 +30,8 @@ class Encoder:
 
     num_layers: int
     hidden_dim: int
-    multi_label: bool = False
     attention_dim: int | None = None  # `None`: hidden_dim
-    regression: bool = False
+    kind: str = "classes"  # of the logits; see `TinyBertTask`
 
 
 class LossTerm(keras.layers.Layer):
@@ -65,8 +63,8 @@ class LossTerm(keras.layers.Layer):
             student: dict with hidden_states, attention_scores and logits, and relations where
                 some term asks for them.
             teacher: dict with the same keys.
-            batch: dict with padding_mask, labels (`None` when there are none) and step, the
-                number of optimizer steps so far.
+            batch: dict with padding_mask, labels (`None` when there are none), step, the number
+                of optimizer steps so far, and position_mask, where the task gives one.
         """
         raise NotImplementedError
 
@@ -219,10 +217,10 @@ class EmbeddingLoss(HiddenLoss):
 
 
 class PredictionLoss(LossTerm):
-    """Equation (10): soft cross-entropy to the teacher's logits.
+    """Equation (10): soft cross-entropy to the teacher's logits, as their kind wants it.
 
-    Multi-label models compare every label's sigmoid; regressions take the squared difference to
-    the teacher's score (the released code's gold score is what its authors call a mistake).
+    Multi-label models compare every label's sigmoid, taggers every word, span models start and
+    end over the positions; regressions and embeddings take the squared difference.
 
     Args:
         temperature: float, or a Keras `LearningRateSchedule` of it over the steps. t. Defaults to
@@ -247,20 +245,17 @@ class PredictionLoss(LossTerm):
             )
         self.temperature = temperature
         self.reduction = check_reduction(reduction)
-        self.multi_label = self.regression = False
+        self.kind = "classes"
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
-        self.multi_label, self.regression = student.multi_label, student.regression
+        self.kind = student.kind
 
     def compute(self, student: dict, teacher: dict, batch: dict):
-        if self.regression:
-            return ops.mean(ops.square(student["logits"] - teacher["logits"]), axis=-1)
         temperature = self.temperature
         if callable(temperature):
             temperature = ops.cast(temperature(batch["step"]), "float32")
-        if self.multi_label:
-            return multi_label_prediction_loss(student["logits"], teacher["logits"], temperature)
-        return prediction_loss(student["logits"], teacher["logits"], temperature, self.reduction)
+        soft = KINDS[self.kind].soft
+        return soft(student["logits"], teacher["logits"], temperature, self.reduction, batch)
 
 
 class RelationLoss(LossTerm):
@@ -325,21 +320,19 @@ class HardLabelLoss(LossTerm):
 
     def __init__(self, weight: float = 1.0, name: str = "hard_label"):
         super().__init__(weight=weight, name=name)
-        self.multi_label = self.regression = False
+        self.kind = "classes"
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
-        self.multi_label, self.regression = student.multi_label, student.regression
+        self.kind = student.kind
+        if KINDS[self.kind].hard is None:
+            raise TinyBertError(
+                f"Expected a task with gold labels for the hard-label loss. Received: {self.kind}"
+            )
 
     def compute(self, student: dict, teacher: dict, batch: dict):
-        labels, logits = batch["labels"], student["logits"]
-        if labels is None:
+        if batch["labels"] is None:
             raise TinyBertError("Expected labels for the hard-label loss. Received: labels=None")
-        if self.regression:
-            return ops.mean(ops.square(logits - ops.cast(labels, logits.dtype)), axis=-1)
-        if self.multi_label:
-            targets = ops.cast(labels, "float32")
-            return ops.mean(ops.softplus(logits) - targets * logits, axis=-1)
-        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        return KINDS[self.kind].hard(student["logits"], batch["labels"])
 
 
 def intermediate_losses(

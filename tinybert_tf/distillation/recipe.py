@@ -8,9 +8,10 @@ import keras
 
 from tinybert_tf.distillation.alignment import BATCHES, align_projections
 from tinybert_tf.distillation.balance import balance_terms
-from tinybert_tf.distillation.checks import check_regression_teacher, check_teacher
+from tinybert_tf.distillation.checks import check_on_dev
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses, prediction_losses
+from tinybert_tf.distillation.predictions import ONE_ROW
 from tinybert_tf.distillation.teachers import (
     TEACHER_LOGITS,
     as_teachers,
@@ -18,7 +19,7 @@ from tinybert_tf.distillation.teachers import (
     mean_logits,
 )
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.models import TinyBertTextClassifier
+from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
@@ -29,7 +30,7 @@ DEFAULT_LEARNING_RATE = {"intermediate": 5e-5, "prediction": 3e-5}
 
 def distill(
     teacher,
-    student: TinyBertTextClassifier,
+    student: TinyBertTask,
     texts,
     labels=None,
     validation_data: tuple | None = None,
@@ -65,10 +66,12 @@ def distill(
     Args:
         teacher: a model of ours, a keras-hub BERT classifier or a Hugging Face name; or a list
             of them, see `Distiller`.
-        student: `TinyBertTextClassifier`. Trained in place; see `student_of`.
-        texts: list of strings, or a tuple of two lists for sentence pairs.
-        labels: label names or numbers, for the accuracy shown and for `hard_label_weight`.
-            Defaults to `None`.
+        student: `TinyBertTextClassifier`, or another task model of ours, of the teacher's task.
+            Trained in place; see `student_of`.
+        texts: list of strings, or a tuple of two lists for sentence pairs; of another task what
+            its `batches` takes.
+        labels: label names or numbers (its tags, its answers), for the accuracy shown and for
+            `hard_label_weight`. Defaults to `None`.
         validation_data: a pair (texts, labels). The teacher must beat chance on it, and it is
             evaluated after each epoch. Defaults to `None`.
         stages: which stages, in order. Defaults to both.
@@ -89,7 +92,7 @@ def distill(
             `balance_terms`. Defaults to `False`, as in the paper.
         teacher_weights: list of floats. Weights of several teachers. Defaults to `None`: equal.
         keep_logits: bool. Whether the prediction stage computes the teacher's logits once instead
-            of in each epoch. Defaults to `True`.
+            of in each epoch; not of taggers and span models. Defaults to `True`.
         unlabelled: texts like `texts`, added to them. Without labels no training accuracy is
             shown, and `hard_label_weight` must be 0. Defaults to `None`.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
@@ -120,19 +123,11 @@ def distill(
         texts, labels = _joined(texts, unlabelled, hard_label_weight, sample_weight), None
     validation = None
     if validation_data is not None:
-        dev = student.batches(*validation_data, batch_size=batch_size, shuffle=False)
+        dev = student.distillation_batches(*validation_data, batch_size=batch_size, shuffle=False)
         validation = dev.dataset()
         for one in teachers:
-            if student.regression:
-                check_regression_teacher(one.predict(validation_data[0], verbose=0), dev.labels)
-                continue
-            check_teacher(
-                one.predict_proba(validation_data[0]),
-                dev.labels,
-                student.labels,
-                student.multi_label,
-            )
-    batches = student.batches(
+            check_on_dev(one, student, validation_data[0], dev.labels)
+    batches = student.distillation_batches(
         texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed
     )
     histories = {}
@@ -147,7 +142,8 @@ def distill(
             terms = prediction_losses(schedule, hard_label_weight, reduction)
         distiller = Distiller(student, teachers, terms, teacher_weights=weights)
         batches.extra = {}
-        if keep_logits and count > 1 and not distiller.reads_states:
+        one_row = student.kind in ONE_ROW
+        if keep_logits and one_row and count > 1 and not distiller.reads_states:
             batches.extra = {TEACHER_LOGITS: mean_logits(teachers, weights, texts)}
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)

@@ -22,7 +22,7 @@ def as_teachers(teacher) -> list:
         return [as_teacher(teacher)]
     if not teachers:
         raise TinyBertError("Expected at least one teacher. Received: teacher=[]")
-    without = [one.name for one in teachers if not hasattr(one, "labels")]
+    without = [one.name for one in teachers if not hasattr(one, "kind")]
     if len(teachers) > 1 and without:
         raise TinyBertError(
             "Expected classifiers where there are several teachers: their logits are averaged. "

@@ -6,13 +6,14 @@ import keras_hub
 from tinybert_tf.distillation.losses import Encoder
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
+from tinybert_tf.models.task import TinyBertTask
 
 
 def observe(model: keras.Model, relation_block: int | None = None) -> keras.Model:
     """Returns a model of the same weights that outputs everything a loss may compare.
 
     Args:
-        model: `TinyBertTextClassifier` or `TinyBertBackbone`.
+        model: a task model of ours, or `TinyBertBackbone`.
         relation_block: int. The block whose queries, keys and values are put out as
             `relations`, a dict. Defaults to `None`: none.
 
@@ -29,7 +30,7 @@ def observe(model: keras.Model, relation_block: int | None = None) -> keras.Mode
             name: getattr(attention, f"{name}_dense")(hidden) for name in ("query", "key", "value")
         }
     if backbone is not model:
-        outputs["logits"] = model.compute_logits(backbone.output)
+        outputs["logits"] = model.compute_logits(backbone.output, backbone.input)
     return keras.Model(backbone.input, outputs, name=f"{model.name}_view")
 
 
@@ -40,12 +41,11 @@ def encoder_of(model: keras.Model) -> Encoder:
         num_layers=backbone.num_layers,
         hidden_dim=backbone.hidden_dim,
         attention_dim=backbone.attention_dim,
-        multi_label=getattr(model, "multi_label", False),
-        regression=getattr(model, "regression", False),
+        kind=getattr(model, "kind", "classes"),
     )
 
 
-def as_teacher(model) -> TinyBertTextClassifier | TinyBertBackbone:
+def as_teacher(model) -> TinyBertTask | TinyBertBackbone:
     """Brings a teacher into a form whose intermediate tensors can be reached.
 
     Args:
@@ -56,7 +56,7 @@ def as_teacher(model) -> TinyBertTextClassifier | TinyBertBackbone:
     Raises:
         TinyBertError: If the model is of another kind.
     """
-    if isinstance(model, (TinyBertTextClassifier, TinyBertBackbone)):
+    if isinstance(model, (TinyBertTask, TinyBertBackbone)):
         return model
     if isinstance(model, str):
         return TinyBertTextClassifier.from_hf(model)
@@ -65,7 +65,8 @@ def as_teacher(model) -> TinyBertTextClassifier | TinyBertBackbone:
 
         return from_keras_hub(model)
     raise TinyBertError(
-        "Expected a teacher that is a TinyBertTextClassifier, a TinyBertBackbone, a keras-hub "
-        "BertTextClassifier or BertBackbone, or the name of a Hugging Face checkpoint. "
+        "Expected a teacher that is a task model of tinybert_tf, such as TinyBertTextClassifier, "
+        "a TinyBertBackbone, a keras-hub BertTextClassifier or BertBackbone, or the name of a "
+        "Hugging Face checkpoint. "
         f"Received: {type(model).__name__}"
     )

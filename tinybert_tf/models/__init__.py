@@ -3,13 +3,19 @@
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.masked_lm import TinyBertMaskedLM
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
+from tinybert_tf.models.question_answering import TinyBertQuestionAnswering
+from tinybert_tf.models.sentence_embedder import TinyBertSentenceEmbedder
 from tinybert_tf.models.text_classifier import TinyBertTextClassifier
+from tinybert_tf.models.token_classifier import TinyBertTokenClassifier
 from tinybert_tf.models.tokenizer import TinyBertTokenizer
 
 __all__ = [
     "TinyBertBackbone",
     "TinyBertMaskedLM",
+    "TinyBertQuestionAnswering",
+    "TinyBertSentenceEmbedder",
     "TinyBertTextClassifier",
     "TinyBertTextClassifierPreprocessor",
+    "TinyBertTokenClassifier",
     "TinyBertTokenizer",
 ]

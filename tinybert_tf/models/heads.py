@@ -13,11 +13,19 @@ def load_heads(model, path) -> None:
     keras.saving.load_weights(model, path, objects_to_skip=_not_the_heads(model))
 
 
+@keras.saving.register_keras_serializable(package="tinybert_tf")
+class BertAdamW(keras.optimizers.AdamW):
+    """AdamW that never decays biases and norms: Keras forgets the exclusion in saved models."""
+
+    def build(self, variables):
+        if not self.built:
+            self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        super().build(variables)
+
+
 def adamw(learning_rate: float) -> keras.optimizers.Optimizer:
     """BERT's AdamW: decay 0.01 but for biases and norms, gradients clipped to norm 1."""
-    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=0.01, global_clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return BertAdamW(learning_rate, weight_decay=0.01, global_clipnorm=1.0)
 
 
 def _not_the_heads(model) -> list:

@@ -10,7 +10,6 @@ from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import check_preprocessor
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
-from tinybert_tf.models.tokenizer import TinyBertTokenizer
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
@@ -85,14 +84,12 @@ class TinyBertMaskedLM(keras_hub.models.MaskedLM):
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
         """
         from tinybert_tf.checkpoints import load_hf
+        from tinybert_tf.models.from_checkpoint import preprocessor_of
 
         loaded = load_hf(name_or_folder, **backbone_overrides)
         model = cls(
             loaded.backbone,
-            preprocessor=TinyBertTextClassifierPreprocessor(
-                TinyBertTokenizer.from_wordpiece(loaded.wordpiece),
-                sequence_length=min(sequence_length, loaded.backbone.max_sequence_length),
-            ),
+            preprocessor=preprocessor_of(loaded, sequence_length),
         )
         model.imported_heads = assign_pretraining_heads(model, loaded.pretraining_heads)
         return model

@@ -3,16 +3,15 @@
 import keras
 import keras_hub
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
-from tinybert_tf.models.heads import adamw, load_heads, save_heads
-from tinybert_tf.models.inputs import check_preprocessor, is_text
+from tinybert_tf.models.inputs import check_preprocessor
 from tinybert_tf.models.labels import SCORE, class_names, encode_labels, encode_scores
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
+from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.text.weights import class_weights
 
@@ -20,7 +19,7 @@ HEADS = ("bert", "tinybert")
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
-class TinyBertTextClassifier(keras_hub.models.TextClassifier):
+class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
     """A classifier on `TinyBertBackbone` that is trained and queried with strings.
 
     Args:
@@ -81,7 +80,8 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
 
         # === Functional Model ===
         inputs = backbone.input
-        super().__init__(inputs=inputs, outputs=self.compute_logits(backbone(inputs)), **kwargs)
+        outputs = self.compute_logits(backbone(inputs), inputs)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
         # === Config ===
         self.num_classes = len(labels)
@@ -118,9 +118,9 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             dropout: float. Dropout rate before the head. Defaults to `0.1`.
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
         """
-        from tinybert_tf.models.from_checkpoint import classifier_from_hf
+        from tinybert_tf.models.from_checkpoint import task_from_hf
 
-        return classifier_from_hf(
+        return task_from_hf(
             cls,
             name_or_folder,
             labels,
@@ -149,80 +149,42 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         return type(self)(backbone, **{**arguments, **changes})
 
     # === Model ===
-    def compute_logits(self, outputs: dict):
+    def compute_logits(self, outputs: dict, inputs: dict):
         """Maps the backbone's outputs to logits `(batch, num_classes)`, on any tensors."""
         pooled = outputs["pooled_output"]
         if self.head == "tinybert":
             pooled = ops.relu(pooled)
         return self.output_dense(self.output_dropout(pooled))
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
-        """As `keras.Model.compile`, with BERT's defaults for what is `"auto"`.
+    @property
+    def kind(self) -> str:
+        """`"classes"`, `"labels"` or `"score"`; see `TinyBertTask`."""
+        # Keras asks once before the attributes are there.
+        if getattr(self, "multi_label", False):
+            return "labels"
+        return "score" if getattr(self, "labels", None) == [SCORE] else "classes"
 
-        AdamW at 5e-5 with weight decay 0.01 and gradients clipped to norm 1; cross-entropy on
-        logits, of a regression the mean squared error. XLA is off unless asked for: it was slower
-        on CPU and recompiles per length.
-        """
-        # Keras calls this once before the attributes are there.
-        multi_label = getattr(self, "multi_label", False)
-        regression = not multi_label and getattr(self, "labels", None) == [SCORE]
-        if isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = adamw(5e-5)
-        if isinstance(loss, str) and loss == "auto":
-            if regression:
-                loss = keras.losses.MeanSquaredError()
-            elif multi_label:
-                loss = keras.losses.BinaryCrossentropy(from_logits=True)
-            else:
-                loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if isinstance(metrics, str) and metrics == "auto":
-            if regression:
-                metrics = [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]
-            elif multi_label:
-                metrics = [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")]
-            else:
-                metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        kwargs.setdefault("jit_compile", False)
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+    def default_loss(self) -> keras.losses.Loss:
+        """Cross-entropy on logits, of a regression the mean squared error."""
+        if self.kind == "score":
+            return keras.losses.MeanSquaredError()
+        if self.kind == "labels":
+            return keras.losses.BinaryCrossentropy(from_logits=True)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def compile_from_config(self, config):
-        """Compiles a loaded model as it was, its optimizer's state included."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def save_task_weights(self, filepath):
-        save_heads(self, filepath)
-
-    def load_task_weights(self, filepath):
-        load_heads(self, filepath)
+    def default_metrics(self) -> list:
+        """Accuracy, of a regression the mean absolute error."""
+        if self.kind == "score":
+            return [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]
+        if self.kind == "labels":
+            return [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")]
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     # === Strings in ===
     @property
-    def sequence_length(self) -> int:
-        """Longest input in tokens."""
-        if self.preprocessor is None:
-            return self.backbone.max_sequence_length
-        return self.preprocessor.sequence_length
-
-    @property
-    def wordpiece(self):
-        """The tokenizer.
-
-        Raises:
-            TinyBertError: If the classifier has no preprocessor.
-        """
-        if self.preprocessor is None:
-            raise TinyBertError(
-                "Expected a classifier with a preprocessor to read strings; pass "
-                "`preprocessor=`, or feed token_ids, segment_ids and padding_mask. "
-                "Received: preprocessor=None"
-            )
-        return self.preprocessor.tokenizer.wordpiece
-
-    @property
     def regression(self) -> bool:
         """Whether the one output is a score."""
-        return not self.multi_label and self.labels == [SCORE]
+        return self.kind == "score"
 
     def encode_labels(self, labels) -> np.ndarray:
         """Turns label names or numbers into int32 `(n,)`, or multi-hot float32 `(n, classes)`.
@@ -248,10 +210,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             batch_size: int. Defaults to `32`.
             **kwargs: `shuffle`, `seed` and more of `LengthBucketedBatches`.
         """
-        parts = texts if isinstance(texts, tuple) else (texts,)
-        encoded = self.wordpiece.encode(
-            *(list(part) for part in parts), max_length=self.sequence_length
-        )
+        encoded = self.encode(texts)
         return LengthBucketedBatches(
             encoded.token_ids,
             encoded.segment_ids,
@@ -263,82 +222,12 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
             **kwargs,
         )
 
-    def preprocess_samples(self, x, y=None, sample_weight=None):
-        """Lets tensors that are tokenized already pass."""
-        if isinstance(x, dict):
-            return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-        return super().preprocess_samples(x, y, sample_weight)
-
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        sample_weight=None,
-        validation_data=None,
-        class_weight=None,
-        seed: int = 0,
-        **kwargs,
-    ):
-        """As `keras.Model.fit`; lists of strings are tokenized and bucketed by length.
-
-        Args:
-            x: list of strings, a tuple of two lists, or anything Keras accepts.
-            y: label names or numbers.
-            batch_size: int. Defaults to `None`: 32.
-            sample_weight: float array `(n,)`. Defaults to `None`.
-            validation_data: a pair (texts, labels), or anything Keras accepts.
-            class_weight: dict of class number to weight, or `"balanced"`. Defaults to `None`.
-            seed: int. Order of the batches. Defaults to `0`.
-            **kwargs: `epochs`, `callbacks`, `verbose` and more of `keras.Model.fit`.
-        """
-        size = batch_size or 32
-        if isinstance(validation_data, tuple) and is_text(validation_data[0]):
-            validation_data = self.batches(
-                validation_data[0], validation_data[1], batch_size=size, shuffle=False
-            ).dataset()
-        if not is_text(x):
-            if isinstance(x, tf.data.Dataset):
-                kwargs.setdefault("shuffle", False)  # Keras warns that it cannot
-            return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                sample_weight=sample_weight,
-                validation_data=validation_data,
-                class_weight=class_weight,
-                **kwargs,
-            )
-        batches = self.batches(x, y, sample_weight=sample_weight, batch_size=size, seed=seed)
+    def fit(self, x=None, y=None, class_weight=None, **kwargs):
+        """As `TinyBertTask.fit`; `class_weight` may be `"balanced"` for lists of strings."""
         if isinstance(class_weight, str):
-            class_weight = class_weights(batches.labels, self.num_classes, scheme=class_weight)
-        return super().fit(
-            batches.stream(),
-            steps_per_epoch=len(batches),
-            shuffle=False,
-            validation_data=validation_data,
-            class_weight=class_weight,
-            **kwargs,
-        )
-
-    def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
-        """As `keras.Model.evaluate`, strings included."""
-        if is_text(x):
-            x = self.batches(
-                x, y, sample_weight=sample_weight, batch_size=batch_size or 32, shuffle=False
-            ).dataset()
-            y = sample_weight = batch_size = None
-        return super().evaluate(x, y, batch_size=batch_size, sample_weight=sample_weight, **kwargs)
-
-    def predict(self, x, batch_size=None, **kwargs):
-        """Returns logits `(n, num_classes)` in the order of `x`."""
-        if not is_text(x):
-            return super().predict(x, batch_size=batch_size, **kwargs)
-        batches = self.batches(x, batch_size=batch_size or 32, shuffle=False)
-        logits = super().predict(batches.dataset(), **kwargs)
-        in_order = np.empty_like(logits)
-        in_order[batches.indices(0)] = logits
-        return in_order
+            numbers = self.encode_labels(y)
+            class_weight = class_weights(numbers, self.num_classes, scheme=class_weight)
+        return super().fit(x, y, class_weight=class_weight, **kwargs)
 
     def predict_proba(self, x, batch_size=None, **kwargs) -> np.ndarray:
         """Returns probabilities `(n, num_classes)`: softmax, or sigmoid when multi-label.
@@ -348,9 +237,7 @@ class TinyBertTextClassifier(keras_hub.models.TextClassifier):
         """
         self._check_has_classes()
         kwargs.setdefault("verbose", 0)
-        logits = self.predict(x, batch_size=batch_size, **kwargs)
-        activation = ops.sigmoid if self.multi_label else ops.softmax
-        return ops.convert_to_numpy(activation(logits))
+        return self.activate(self.predict(x, batch_size=batch_size, **kwargs))
 
     def predict_scores(self, x, batch_size=None, **kwargs) -> np.ndarray:
         """Returns a regression's scores `(n, 1)`.

@@ -34,6 +34,8 @@ LABEL_NAMES = (
     "sentiment",
     "topic",
     "coarse",
+    "score",
+    "similarity",
 )
 PAIR_NAMES = (
     ("sentence1", "sentence2"),

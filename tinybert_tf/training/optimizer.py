@@ -4,9 +4,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from tinybert_tf.models.heads import BertAdamW
+
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
-class FusedAdamW(keras.optimizers.AdamW):
+class FusedAdamW(BertAdamW):
     """Keras' AdamW with TensorFlow's fused update kernel.
 
     The same formula in one pass over each variable instead of a dozen. On a CPU the word table's
@@ -80,8 +82,4 @@ def bert_optimizer(
         clip_norm: float. Largest global norm of a step's gradients. Defaults to `1.0`.
     """
     schedule = WarmupLinearDecay(learning_rate, total_steps, int(warmup * total_steps))
-    optimizer = FusedAdamW(
-        schedule, weight_decay=weight_decay, global_clipnorm=clip_norm, epsilon=1e-6
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return FusedAdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm, epsilon=1e-6)

@@ -1,0 +1,276 @@
+"""Token classification: a tag for each word of a sentence, for entities and slots."""
+
+import keras
+import keras_hub
+import numpy as np
+
+from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
+from tinybert_tf.evaluate.tasks import words_of
+from tinybert_tf.layers.dense import dense
+from tinybert_tf.models.backbone import TinyBertBackbone
+from tinybert_tf.models.inputs import check_preprocessor, is_text
+from tinybert_tf.models.labels import class_names, encode_labels
+from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
+from tinybert_tf.models.task import TinyBertTask
+from tinybert_tf.models.token_crossentropy import TokenAccuracy
+from tinybert_tf.text.batches import POSITION_MASK, LengthBucketedBatches
+from tinybert_tf.text.word_pieces import EncodedWords, as_words, encode_words
+
+# The label of a piece that carries no tag.
+NO_TAG = -1
+
+
+@keras.saving.register_keras_serializable(package="tinybert_tf")
+class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
+    """A tagger on `TinyBertBackbone`: named entities, slots, parts of speech.
+
+    A word is tagged by its first piece (Devlin et al. 2019, section 5.3); losses and metrics count
+    nothing else.
+
+    Args:
+        backbone: `TinyBertBackbone`. Its pooler, which a tagger does not read, is frozen.
+        labels: list of strings, the tags in the order of the logits, such as `["O", "B-person",
+            "I-person"]`. Defaults to `None`: the tag numbers.
+        num_classes: int. Defaults to `None`: the number of labels.
+        preprocessor: `TinyBertTextClassifierPreprocessor`, which holds the tokenizer, or `None` to
+            feed tensors only.
+        dropout: float. Dropout rate before the head. Defaults to `0.1`.
+
+    Example:
+    ```python
+    tagger = TinyBertTokenClassifier.from_hf(
+        "sentence-transformers/all-MiniLM-L6-v2", labels=["O", "B-place", "I-place"]
+    )
+    tagger.fit([["in", "New", "York"]], [["O", "B-place", "I-place"]], epochs=3)
+    tagger.find_entities(["a day in New York"])
+    ```
+    """
+
+    kind = checkpoint_head = "tokens"
+    reads_pooler = False
+    backbone_cls = TinyBertBackbone
+    preprocessor_cls = TinyBertTextClassifierPreprocessor
+
+    def __init__(
+        self,
+        backbone: TinyBertBackbone,
+        labels: list[str] | None = None,
+        num_classes: int | None = None,
+        preprocessor: TinyBertTextClassifierPreprocessor | None = None,
+        dropout: float = 0.1,
+        **kwargs,
+    ):
+        labels = class_names(num_classes, labels, multi_label=False)
+        if preprocessor is not None:
+            check_preprocessor(backbone, preprocessor)
+
+        # === Layers ===
+        self.backbone = backbone
+        backbone.pooler.trainable = False
+        self.preprocessor = preprocessor
+        self.output_dropout = keras.layers.Dropout(
+            dropout, dtype=backbone.dtype_policy, name="classifier_dropout"
+        )
+        self.output_dense = dense(
+            len(labels), backbone.quantization, weight_bits=8, dtype="float32", name="logits"
+        )
+
+        # === Functional Model ===
+        inputs = backbone.input
+        outputs = self.compute_logits(backbone(inputs), inputs)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.num_classes = len(labels)
+        self.labels = labels
+        self.dropout = dropout
+        if kwargs.get("compile", True):
+            self.compile()
+
+    @classmethod
+    def from_hf(
+        cls,
+        name_or_folder: str,
+        labels: list[str] | None = None,
+        num_classes: int | None = None,
+        sequence_length: int = 128,
+        dropout: float = 0.1,
+        **backbone_overrides,
+    ) -> "TinyBertTokenClassifier":
+        """Loads a Hugging Face BERT, its token-classification head where the tags fit.
+
+        Args:
+            name_or_folder: string. A local folder or a hub name.
+            labels: list of strings. Defaults to `None`: the checkpoint's own tag names.
+            num_classes: int. Defaults to `None`: the number of labels.
+            sequence_length: int. Longest input in tokens. Defaults to `128`.
+            dropout: float. Dropout rate before the head. Defaults to `0.1`.
+            **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
+        """
+        from tinybert_tf.models.from_checkpoint import task_from_hf
+
+        return task_from_hf(
+            cls,
+            name_or_folder,
+            labels,
+            num_classes,
+            sequence_length,
+            backbone_overrides,
+            dropout=dropout,
+        )
+
+    def on_backbone(self, backbone: TinyBertBackbone, **changes) -> "TinyBertTokenClassifier":
+        """Returns a new tagger of the same tags, with a head of its own, on another encoder.
+
+        Args:
+            backbone: `TinyBertBackbone`.
+            **changes: arguments of the constructor that differ, such as `preprocessor`.
+        """
+        arguments = {
+            "labels": self.labels,
+            "preprocessor": self.preprocessor,
+            "dropout": self.dropout,
+        }
+        return type(self)(backbone, **{**arguments, **changes})
+
+    # === Model ===
+    def compute_logits(self, outputs: dict, inputs: dict):
+        """Maps the backbone's outputs to logits `(batch, length, num_classes)`."""
+        return self.output_dense(self.output_dropout(outputs["sequence_output"]))
+
+    def default_loss(self) -> keras.losses.Loss:
+        """Cross-entropy on the logits of the words' first pieces."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=NO_TAG)
+
+    def default_metrics(self) -> list:
+        """The share of the words whose tag is right."""
+        return [TokenAccuracy(name="accuracy")]
+
+    # === Words in ===
+    def is_raw(self, x) -> bool:
+        """Whether `x` is a list of sentences: strings, or lists of words."""
+        return isinstance(x, list) and (
+            not x or isinstance(x[0], str) or (isinstance(x[0], list) and is_text(x[0]))
+        )
+
+    def encode(self, sentences) -> EncodedWords:
+        """Token ids and first pieces of sentences, strings or lists of words."""
+        return encode_words(self.wordpiece, as_words(sentences), max_length=self.sequence_length)
+
+    def encode_labels(self, tags) -> list[np.ndarray]:
+        """Turns tag names or numbers, a list a sentence, into int32 arrays.
+
+        Raises:
+            TinyBertError: If a tag is unknown; it names the tag and the known ones.
+        """
+        return [
+            encode_labels(row, self.labels) if len(row) else np.zeros(0, "int32") for row in tags
+        ]
+
+    def batches(
+        self,
+        sentences,
+        labels=None,
+        sample_weight=None,
+        batch_size: int = 32,
+        **kwargs,
+    ) -> LengthBucketedBatches:
+        """Tokenizes sentences into batches of similar length.
+
+        Args:
+            sentences: list of lists of words, or of strings, which are cut into words.
+            labels: list of lists of tags, one a word. Defaults to `None`.
+            sample_weight: float array `(n,)`. Defaults to `None`.
+            batch_size: int. Defaults to `32`.
+            **kwargs: `shuffle`, `seed` and more of `LengthBucketedBatches`.
+
+        Raises:
+            TinyBertError: If a sentence has not as many tags as words, or a tag is unknown.
+        """
+        encoded = self.encode(sentences)
+        tags = None
+        if labels is not None:
+            _check_counts(sentences, labels)
+            tags = [
+                _at_first_pieces(row, first, len(ids))
+                for row, first, ids in zip(
+                    self.encode_labels(labels), encoded.first_pieces, encoded.token_ids, strict=True
+                )
+            ]
+        return LengthBucketedBatches(
+            encoded.token_ids,
+            labels=tags,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            pad_id=self.wordpiece.pad_id,
+            max_length=self.sequence_length,
+            **kwargs,
+        )
+
+    def distillation_batches(self, sentences, labels=None, **kwargs) -> LengthBucketedBatches:
+        """`batches` with the mask of the pieces that soft targets count: the words' first."""
+        encoded = self.encode(sentences)
+        masks = [
+            _mask(first, len(ids))
+            for first, ids in zip(encoded.first_pieces, encoded.token_ids, strict=True)
+        ]
+        return self.batches(sentences, labels, token_extra={POSITION_MASK: masks}, **kwargs)
+
+    def predict_proba(self, sentences) -> list[np.ndarray]:
+        """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
+
+        Words beyond the model's length have NaN.
+        """
+        return words_of(self.predict_outputs(sentences), self.encode(sentences))
+
+    def tag(self, sentences) -> list[list[str]]:
+        """Returns a tag for each word; an `I-` without its `B-` becomes one.
+
+        Words beyond the model's length get `"O"`, if that is a tag, else the first tag.
+        """
+        return [best_tags(rows, self.labels) for rows in self.predict_proba(sentences)]
+
+    def find_entities(self, texts: list[str]) -> list[list[dict]]:
+        """Returns the entities of each text.
+
+        Returns:
+            Of each text a list of dicts with `type`, `start` and `end` (characters of the text),
+            `text` and `score`, the mean probability of its words' tags.
+        """
+        pairs = zip(texts, self.predict_proba(texts), strict=True)
+        return [entities_of(text, rows, self.labels) for text, rows in pairs]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "num_classes": self.num_classes,
+            "dropout": self.dropout,
+        }
+
+
+def _check_counts(sentences, labels) -> None:
+    if len(sentences) != len(labels):
+        raise TinyBertError(
+            "Expected one list of tags a sentence. "
+            f"Received: {len(sentences)} sentences, {len(labels)} lists of tags"
+        )
+    for row, (words, tags) in enumerate(zip(as_words(sentences), labels, strict=True)):
+        if len(words) != len(tags):
+            raise TinyBertError(
+                "Expected one tag a word. "
+                f"Received: row {row} has {len(words)} words, {len(tags)} tags: {words!r}"
+            )
+
+
+def _at_first_pieces(tags: np.ndarray, first: np.ndarray, length: int) -> np.ndarray:
+    labels = np.full(length, NO_TAG, "int32")
+    labels[first] = tags[: len(first)]
+    return labels
+
+
+def _mask(first: np.ndarray, length: int) -> np.ndarray:
+    mask = np.zeros(length, "int32")
+    mask[first] = 1
+    return mask
