@@ -163,11 +163,11 @@ def read_weights(classifier) -> TaskWeights:
         words=words,
         positions=embeddings.position_embedding.table.astype("float32"),
         segments=segments,
-        embedding_norm=_norm(embeddings.layer_norm),
+        embedding_norm=read_norm(embeddings.layer_norm),
         blocks=tuple(_block(block) for block in backbone.encoder_blocks),
-        reduction=None if backbone.reduction is None else _dense(backbone.reduction),
-        pooler=_dense(backbone.pooler),
-        logits=_dense(classifier.output_dense) if hasattr(classifier, "output_dense") else None,
+        reduction=None if backbone.reduction is None else read_dense(backbone.reduction),
+        pooler=read_dense(backbone.pooler),
+        logits=read_dense(classifier.output_dense) if hasattr(classifier, "output_dense") else None,
         activation=backbone.activation,
         relu_head=getattr(classifier, "head", None) == "tinybert",
         kind=classifier.kind,
@@ -180,47 +180,50 @@ def read_weights(classifier) -> TaskWeights:
             if isinstance(layer, ActivationQuantizer)
         },
         word_projection=(
-            None if embeddings.token_projection is None else _dense(embeddings.token_projection)
+            None if embeddings.token_projection is None else read_dense(embeddings.token_projection)
         ),
     )
 
 
-def _array(variable) -> np.ndarray:
+def read_array(variable) -> np.ndarray:
+    """A Keras variable as float32."""
     return variable.value.numpy().astype("float32")
 
 
 def _table(layer) -> tuple[np.ndarray, Grid | None]:
     """A lookup table's values, and its grid when it is quantized."""
     if not isinstance(layer, QuantizedEmbedding):
-        return _array(layer.embeddings), None
+        return read_array(layer.embeddings), None
     grid = Grid(*layer.table_grid(), axis=0, bits=layer.bits)
     return grid.values(), grid
 
 
-def _dense(layer) -> DenseWeights:
-    bias = _array(layer.bias)
+def read_dense(layer) -> DenseWeights:
+    """A dense layer's weights, and its grid when it is quantized."""
+    bias = read_array(layer.bias)
     if not isinstance(layer, QuantizedDense):
-        return DenseWeights(_array(layer.kernel), bias)
+        return DenseWeights(read_array(layer.kernel), bias)
     grid = Grid(*layer.kernel_grid(), axis=1, bits=layer.bits)
     return DenseWeights(grid.values(), bias, grid)
 
 
-def _norm(layer) -> NormWeights:
-    return NormWeights(_array(layer.gamma), _array(layer.beta), float(layer.epsilon))
+def read_norm(layer) -> NormWeights:
+    """A LayerNorm's weights."""
+    return NormWeights(read_array(layer.gamma), read_array(layer.beta), float(layer.epsilon))
 
 
 def _block(block) -> BlockWeights:
     attention, feed_forward = block.attention, block.feed_forward
     return BlockWeights(
         num_heads=attention.num_heads,
-        query=_dense(attention.query_dense),
-        key=_dense(attention.key_dense),
-        value=_dense(attention.value_dense),
-        attention_output=_dense(attention.output_dense),
-        attention_norm=_norm(block.attention_layer_norm),
-        intermediate=_dense(feed_forward.intermediate_dense),
-        output=_dense(feed_forward.output_dense),
-        output_norm=_norm(block.output_layer_norm),
+        query=read_dense(attention.query_dense),
+        key=read_dense(attention.key_dense),
+        value=read_dense(attention.value_dense),
+        attention_output=read_dense(attention.output_dense),
+        attention_norm=read_norm(block.attention_layer_norm),
+        intermediate=read_dense(feed_forward.intermediate_dense),
+        output=read_dense(feed_forward.output_dense),
+        output_norm=read_norm(block.output_layer_norm),
     )
 
 
@@ -229,7 +232,7 @@ def check_finite(classifier) -> None:
     bad = [
         variable.path
         for variable in classifier.weights
-        if "float" in variable.dtype and not np.isfinite(_array(variable)).all()
+        if "float" in variable.dtype and not np.isfinite(read_array(variable)).all()
     ]
     if bad:
         raise TinyBertError(

@@ -8,6 +8,7 @@ from export_models import TEXTS, build_classifier
 import tinybert_tf as tb
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import TFLiteClassifier, quantize, quantize_aware, to_tflite
+from tinybert_tf.export.recipe import keep_better_file
 from tinybert_tf.export.targets import TARGETS
 from tinybert_tf.export.weights import read_weights
 from tinybert_tf.quantization.schemes import SCHEMES
@@ -254,3 +255,18 @@ def test_target_of_another_scheme(trained, tmp_path):
 def test_float_target_has_nothing_to_train(classifier):
     with pytest.raises(TinyBertError, match="Expected a target with a quantization scheme"):
         quantize(classifier, TEXTS, target="float32")
+
+
+def test_the_better_of_two_integer_files_is_kept(classifier, tmp_path):
+    """The labels are the answers of the start's own file, so that it scores 1."""
+    copy = aware(classifier, "static_int8")
+    good = copy.get_weights()
+    answers = TFLiteClassifier(export_as(copy, "static_int8", tmp_path / "m.tflite"))
+    data = TEXTS, answers.classify(TEXTS)
+    copy.output_dense.kernel.assign(-copy.output_dense.kernel)
+    bad = copy.get_weights()
+    assert keep_better_file(copy, good, data, "npu_int8")
+    for own, expected in zip(copy.get_weights(), good, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    assert not keep_better_file(copy, bad, data, "npu_int8")
+    np.testing.assert_array_equal(copy.get_weights()[-1], good[-1])
