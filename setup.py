@@ -20,6 +20,7 @@ DATASETS = ["datasets>=3.0"]
 # asks for absl-py 2 and tensorflow-model-optimization for absl-py 1, and it runs with either.
 MEDIAPIPE = ["opencv-contrib-python-headless", "sounddevice>=0.5", "matplotlib>=3.8"]
 HF = ["transformers>=4.50", "torch==2.13.0"]
+TRANSLATION = ["sacrebleu>=2.4", "rouge-score>=0.1.2"]
 BENCHMARK = [*HF, "onnx>=1.17", "onnxruntime>=1.20"]
 NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
 DEV = ["ruff==0.17.6"]  # pinned: newer versions bring new rules
@@ -72,6 +73,7 @@ setup(
         "datasets": DATASETS,
         "mediapipe": MEDIAPIPE,
         "hf": HF,
+        "translation": TRANSLATION,
         "benchmark": BENCHMARK,
         "notebook": NOTEBOOK,
         "test": [
@@ -85,6 +87,7 @@ setup(
             *DATASETS,
             *MEDIAPIPE,
             *HF,
+            *TRANSLATION,
             *NOTEBOOK,
             *DEV,
         ],

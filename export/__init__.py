@@ -13,6 +13,7 @@ _NAMES = {
     "TARGETS": "targets",
     "ExportResult": "converter",
     "to_tflite": "converter",
+    "seq2seq_to_tflite": "seq2seq_converter",
     "time_file": "benchmark",
     "measure_subnetworks": "budget",
     "check_delegates": "delegates",
@@ -25,6 +26,7 @@ _NAMES = {
     "read_metadata": "model_file",
     "TFLiteClassifier": "runner",
     "TFLiteQuestionAnswering": "runner",
+    "TFLiteSeq2Seq": "seq2seq_runner",
     "TFLiteSentenceEmbedder": "runner",
     "TFLiteTokenClassifier": "runner",
     "open_file": "runner",
@@ -43,6 +45,7 @@ __all__ = [
     "TFLiteClassifier",
     "TFLiteQuestionAnswering",
     "TFLiteSentenceEmbedder",
+    "TFLiteSeq2Seq",
     "TFLiteTokenClassifier",
     "Verification",
     "check_delegates",
@@ -53,6 +56,7 @@ __all__ = [
     "quantize_aware",
     "read_metadata",
     "read_model_file",
+    "seq2seq_to_tflite",
     "time_file",
     "to_tflite",
     "verify",
@@ -75,6 +79,8 @@ if TYPE_CHECKING:
         TFLiteTokenClassifier,
         open_file,
     )
+    from tinybert_tf.export.seq2seq_converter import seq2seq_to_tflite
+    from tinybert_tf.export.seq2seq_runner import TFLiteSeq2Seq
     from tinybert_tf.export.targets import TARGETS
     from tinybert_tf.export.verification import Verification, verify
 

@@ -46,7 +46,7 @@ class GpuCheck:
         fully_accelerated: bool. Whether the accelerator takes every operator.
         refused: tuple of strings. What it does not take, as `"GATHER: Only support 1D indices"`.
         tolerance: float. The largest difference accepted.
-        outputs: dict. For each signature, the GPU's probabilities `(texts, classes)`; empty
+        outputs: dict. For each signature, the GPU's outputs `(texts, ...)`; empty
             unless the file is fully accelerated.
         cpu_outputs: dict. The CPU's for the same inputs.
     """
@@ -62,7 +62,10 @@ class GpuCheck:
     @property
     def differences(self) -> np.ndarray:
         """The largest difference between GPU and CPU of each text, signature after signature."""
-        parts = [np.abs(self.outputs[key] - self.cpu_outputs[key]).max(-1) for key in self.outputs]
+        parts = [
+            np.abs(own - self.cpu_outputs[key]).reshape(len(own), -1).max(axis=1)
+            for key, own in self.outputs.items()
+        ]
         return np.concatenate(parts) if parts else np.empty(0)
 
     @property

@@ -115,6 +115,11 @@ def to_tflite(
     """
     profile = find_target(target)
     check_supported(classifier)
+    if classifier.kind == "seq2seq":
+        raise TinyBertError(
+            "Expected a model without a decoder; `seq2seq_to_tflite` writes this one. "
+            f"Received: {type(classifier).__name__}"
+        )
     if out_of_scope is not None:
         _check_out_of_scope(out_of_scope, classifier, metadata)
     scheme = scheme_of(profile, scheme, classifier.backbone.quantization)
@@ -145,7 +150,7 @@ def _build(weights: TaskWeights, lengths: tuple[int, ...], target: Target) -> sc
 def _build_one(weights: TaskWeights, length: int, target: Target) -> schema.ModelT:
     integer = weights.scheme is not None and find_scheme(weights.scheme).integer_activations
     lowered = LoweredInt8Task(weights) if integer else LoweredTask(weights, nnapi=target.nnapi)
-    model = parse_model(_convert(lowered, length, integer), "the converter's output")
+    model = parse_model(convert(lowered, length, integer), "the converter's output")
     name_tensors(model, INPUT_NAMES, (OUTPUT_NAMES[weights.kind],))
     equalize_ranks(model)
     if not integer:
@@ -153,7 +158,7 @@ def _build_one(weights: TaskWeights, length: int, target: Target) -> schema.Mode
     return model
 
 
-def _convert(lowered: LoweredTask, sequence_length: int, integer: bool) -> bytes:
+def convert(lowered: LoweredTask, sequence_length: int, integer: bool) -> bytes:
     """Runs TensorFlow's converter on the lowered graph; returns a flatbuffer.
 
     Raises:
@@ -286,6 +291,7 @@ def _files(
         settings["question_answering"] = {
             "stride": classifier.stride,
             "max_question": classifier.max_question,
+            "null_threshold": classifier.null_threshold,
         }
     if out_of_scope is not None:
         settings["out_of_scope"] = out_of_scope.to_dict()

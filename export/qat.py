@@ -61,7 +61,7 @@ def quantize_aware(
         >>> to_tflite(qat, "model.tflite", target="universal")
     """
     found = find_scheme(scheme)
-    _check_model(classifier)
+    _check_model(classifier, scheme)
     if found.integer_activations:
         _check_calibration(scheme, calibration_texts, calibration_labels)
     config = classifier.backbone.get_config()
@@ -84,7 +84,7 @@ def copy_weights(source: TinyBertTask, target: TinyBertTask) -> None:
             own[variable.path].assign(variable.value)
 
 
-def _check_model(classifier) -> None:
+def _check_model(classifier, scheme: str) -> None:
     check_supported(classifier)
     if classifier.backbone.quantization is not None:
         raise TinyBertError(
@@ -92,6 +92,11 @@ def _check_model(classifier) -> None:
             f"quantization={classifier.backbone.quantization!r}"
         )
     check_finite(classifier)
+    if classifier.kind == "embedding" and find_scheme(scheme).integer_activations:
+        raise TinyBertError(
+            "Expected a scheme with float activations for a sentence embedder; target 'npu_int8' "
+            f"has none. Received: scheme={scheme!r}, kind='embedding'"
+        )
 
 
 def check_supported(classifier: TinyBertTask) -> None:

@@ -12,8 +12,9 @@ from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
 from tinybert_tf.evaluate.tasks import answers_of, words_of
 from tinybert_tf.export.model_file import ModelFile, read_model_file
 from tinybert_tf.export.runtime import TFLiteModel, kind_of, packed_labels
+from tinybert_tf.export.seq2seq_runner import TFLiteSeq2Seq
 from tinybert_tf.text.strides import EncodedQuestions, encode_questions
-from tinybert_tf.text.word_pieces import as_words, encode_words
+from tinybert_tf.text.word_pieces import as_words, encode_windows
 
 
 class TFLiteClassifier(TFLiteModel):
@@ -110,7 +111,7 @@ class TFLiteTokenClassifier(TFLiteModel):
     """A `.tflite` tagger: words or texts in, tags or entities out, no TensorFlow.
 
     An app does the same in three steps: cut the text into words and pieces (`split_words`,
-    `encode_words`), take the row of each word's first piece, join the tags (`entities_of`).
+    `encode_windows`), take the row of each word's first piece, join the tags (`entities_of`).
 
     Example:
         >>> TFLiteTokenClassifier("ner.tflite").find_entities(["a day in New York"])
@@ -126,15 +127,15 @@ class TFLiteTokenClassifier(TFLiteModel):
         self.labels = packed_labels(file, self.num_classes)
 
     def encode(self, sentences):
-        """Token ids and first pieces of sentences, strings or lists of words."""
-        return encode_words(self.tokenizer, as_words(sentences), max_length=self.sequence_length)
+        """Windows of token ids from sentences, strings or lists of words."""
+        return encode_windows(self.tokenizer, as_words(sentences), self.sequence_length)
 
     def predict_proba(
         self, sentences, progress: Callable[[], None] | None = None
     ) -> list[np.ndarray]:
         """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
 
-        Words beyond the file's length have NaN.
+        A sentence longer than the file's input is read in overlapping windows.
         """
         return words_of(self.predict(sentences, progress), self.encode(sentences))
 
@@ -167,6 +168,7 @@ class TFLiteQuestionAnswering(TFLiteModel):
         found = file.settings.get("question_answering", {})
         self.stride = int(found.get("stride", 128))
         self.max_question = int(found.get("max_question", 64))
+        self.null_threshold = found.get("null_threshold")
 
     def encode(self, examples: tuple) -> EncodedQuestions:
         """Windows of token ids from a pair of lists: questions and contexts."""
@@ -182,7 +184,8 @@ class TFLiteQuestionAnswering(TFLiteModel):
 
     def answer(self, questions: list[str], contexts: list[str], **options) -> list[Prediction]:
         """Returns the best answer to each question; see `TinyBertQuestionAnswering.answer`."""
-        examples = (questions, contexts)
+        examples = (list(questions), list(contexts))
+        options = {"null_threshold": self.null_threshold, **options}
         return answers_of(self.predict(examples), self.encode(examples), contexts, **options)
 
 
@@ -207,10 +210,13 @@ _CLASSES = (
     TFLiteTokenClassifier,
     TFLiteQuestionAnswering,
     TFLiteSentenceEmbedder,
+    TFLiteSeq2Seq,
 )
 
 
-def open_file(path: str | os.PathLike, num_threads: int | None = None) -> TFLiteModel:
+def open_file(
+    path: str | os.PathLike, num_threads: int | None = None
+) -> TFLiteModel | TFLiteSeq2Seq:
     """Opens an exported file with the runner of its task.
 
     Args:

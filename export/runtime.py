@@ -56,7 +56,7 @@ class TFLiteModel:
         self.sequence_lengths, self.num_outputs = self._shapes(file)
         self._tokenizer = tokenizer or _tokenizer(file)
         self._order = _input_order(file)
-        self._interpreter = _interpreter(file, num_threads)
+        self._interpreter = open_interpreter(file, num_threads)
         self._signatures = self._find_signatures(file) if len(self.sequence_lengths) > 1 else {}
         self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
         self._output_index = self._interpreter.get_output_details()[0]["index"]
@@ -273,7 +273,12 @@ def _tokenizer(file: ModelFile) -> WordPiece | None:
     return WordPiece(vocabulary, **file.settings.get("tokenizer", {}))
 
 
-def _interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
+def open_interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
+    """LiteRT's interpreter of a file, with its tensors allocated.
+
+    Raises:
+        TinyBertError: If there is no thread, or LiteRT cannot load the file.
+    """
     if num_threads is not None and num_threads < 1:
         raise TinyBertError(f"Expected at least one thread. Received: num_threads={num_threads}")
     with quiet_stderr():

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export.converter import ExportResult, _convert
+from tinybert_tf.export.converter import ExportResult, convert
 from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
 from tinybert_tf.export.qat import check_supported, quantize_aware
@@ -98,6 +98,7 @@ def seq2seq_to_tflite(
     settings = {
         "format": 1,
         "kind": KIND,
+        "purpose": model.purpose,
         "tokenizer": model.wordpiece.get_config(),
         "target_tokenizer": model.target_wordpiece.get_config(),
         "begin_id": model.target_wordpiece.cls_id,
@@ -153,7 +154,7 @@ def _read_encoder(model: TinyBertSeq2Seq, scheme: str | None) -> TaskWeights:
 
 def _build(lowered: LoweredEncoder | LoweredDecoder, sequence_length: int) -> schema.ModelT:
     """The flatbuffer of one signature as an object tree."""
-    converted = _convert(lowered, sequence_length, integer=False)
+    converted = convert(lowered, sequence_length, integer=False)
     model = parse_model(converted, "the converter's output")
     name_tensors(model, lowered.input_names, lowered.output_names)
     equalize_ranks(model)

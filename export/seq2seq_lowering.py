@@ -160,6 +160,8 @@ class LoweredDecoder(LoweredTask):
             self._dense(hidden, weights.value, f"{name}/value"), (1, heads, 1, width)
         )
         column = tf.reshape(here, (1, 1, length, 1))
+        # DYNAMIC_UPDATE_SLICE is a little quicker on the CPU, and LiteRT's GPU accelerator computes
+        # it right too; but the delegates' tables (delegates/rules.json) do not have it.
         return [key + (new_key - key) * here, value + (new_value - value) * column]
 
     def _attend(self, hidden, cache, score_bias, weights: AttentionWeights, name: str) -> tf.Tensor:

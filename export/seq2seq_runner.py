@@ -7,7 +7,7 @@ import numpy as np
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.beam_search import beam_search
 from tinybert_tf.export.model_file import ModelFile, read_model_file
-from tinybert_tf.export.runtime import _interpreter, kind_of
+from tinybert_tf.export.runtime import kind_of, open_interpreter
 from tinybert_tf.text.spacing import join_chinese
 from tinybert_tf.text.strings import check_strings
 from tinybert_tf.text.wordpiece import WordPiece
@@ -29,6 +29,7 @@ class TFLiteSeq2Seq:
         num_threads: int. Threads of the interpreter. Defaults to `None`: one.
 
     Attributes:
+        purpose: string. `"translation"` or `"summarization"`.
         sequence_length: int. Longest source in tokens; longer ones are cut.
         target_length: int. Longest target in tokens, [SEP] included.
 
@@ -39,6 +40,8 @@ class TFLiteSeq2Seq:
         >>> TFLiteSeq2Seq("translate.tflite").generate(["I like tea."], beams=4)
         ['我喜欢茶。']
     """
+
+    kinds = (KIND,)
 
     def __init__(self, path: str | os.PathLike, num_threads: int | None = None):
         file = read_model_file(path)
@@ -52,6 +55,7 @@ class TFLiteSeq2Seq:
         self.size_bytes = file.size_bytes
         self.quantization = file.quantization
         settings = file.settings
+        self.purpose = settings["purpose"]
         self.sequence_length = settings["sequence_length"]
         self.target_length = settings["target_length"]
         self.begin_id, self.end_id = settings["begin_id"], settings["end_id"]
@@ -59,7 +63,7 @@ class TFLiteSeq2Seq:
         self.target_tokenizer = WordPiece(
             _vocabulary(file, TARGET_FILE), **settings["target_tokenizer"]
         )
-        self._interpreter = _interpreter(file, num_threads)
+        self._interpreter = open_interpreter(file, num_threads)
         self._encode = self._interpreter.get_signature_runner("encode")
         self._decode = self._interpreter.get_signature_runner("decode")
 
@@ -215,9 +219,4 @@ def _run(runner, **inputs) -> dict[str, np.ndarray]:
 
 
 def _vocabulary(file: ModelFile, name: str) -> list[str]:
-    if name not in file.packed:
-        raise TinyBertError(
-            f"Expected a packed {name!r}; the file may be truncated. "
-            f"Received: path={str(file.path)!r}"
-        )
     return file.packed[name].decode("utf-8").removesuffix("\n").split("\n")

@@ -12,7 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.regression import evaluate_scores
-from tinybert_tf.evaluate.tasks import MAIN_SCORES, Report, check_counts, report_outputs
+from tinybert_tf.evaluate.tasks import (
+    MAIN_SCORES,
+    Report,
+    check_counts,
+    check_pairs,
+    report_outputs,
+)
 from tinybert_tf.export.runner import open_file
 from tinybert_tf.export.runtime import TFLiteModel
 from tinybert_tf.text.batches import LengthBucketedBatches
@@ -53,8 +59,8 @@ class Verification:
 
     @property
     def accuracy(self) -> float:
-        """Share of texts classified right by the file."""
-        return self.report.accuracy
+        """Share of texts classified right by the file; of another task its main score."""
+        return self.score
 
     @property
     def macro_f1(self) -> float:
@@ -126,7 +132,7 @@ def verify(
     examples = check_counts(texts, labels)
     given = texts
     if file.kind == "embedding":  # pairs of texts with scores, each text embedded by itself
-        texts = _one_list(file, texts)
+        texts = _one_list(texts)
     if classifier is not None:
         _check_same_task(file, classifier)
     encoded = file.encode(texts)
@@ -153,12 +159,8 @@ def verify(
     )
 
 
-def _one_list(file: TFLiteModel, pairs) -> list[str]:
-    if not isinstance(pairs, tuple):
-        raise TinyBertError(
-            "Expected pairs of texts with scores to judge an embedder. "
-            f"Received: single texts for {str(file.path)!r}"
-        )
+def _one_list(pairs) -> list[str]:
+    check_pairs(pairs)
     return [text for part in pairs for text in part]
 
 

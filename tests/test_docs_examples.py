@@ -14,7 +14,7 @@ PLACES = ("New York", "Paris", "Rome", "Cairo")
 
 
 def name_of(block: str) -> str:
-    return re.search(r"TinyBert(\w+)", block)[1]
+    return re.search(r"TinyBert(?!Seq2SeqP|Backbone)(\w+)", block)[1]
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ def small_data(tmp_path, monkeypatch):
     ]
     data = {"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]}
     Path("squad.json").write_text(json.dumps(data))
+    lines = [f"I like {a} and {b}.\tIch mag {a} und {b}." for a in PLACES for b in PLACES]
+    Path("pairs.tsv").write_text("\n".join(["source\ttarget", *lines]) + "\n")
 
 
 @pytest.mark.slow
@@ -62,5 +64,8 @@ def test_all_examples_are_here():
         "TokenClassifier",
         "TextClassifier",
         "QuestionAnswering",
+        "SentenceEmbedder",
+        "TextClassifier",
+        "Seq2Seq",
         "SentenceEmbedder",
     ]

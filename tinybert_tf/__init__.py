@@ -18,6 +18,8 @@ _PUBLIC = {
     "TinyBertTokenClassifier": "tinybert_tf.models",
     "TinyBertQuestionAnswering": "tinybert_tf.models",
     "TinyBertSentenceEmbedder": "tinybert_tf.models",
+    "TinyBertSeq2Seq": "tinybert_tf.models",
+    "TinyBertSeq2SeqPreprocessor": "tinybert_tf.models",
     "TinyBertTokenizer": "tinybert_tf.models",
     "TinyBertMaskedLM": "tinybert_tf.models",
     "ARCHITECTURES": "tinybert_tf.config",
@@ -29,6 +31,7 @@ _PUBLIC = {
     "student_of": "tinybert_tf.distillation",
     "distill": "tinybert_tf.distillation",
     "Distiller": "tinybert_tf.distillation",
+    "teacher_translations": "tinybert_tf.distillation",
     "intermediate_losses": "tinybert_tf.distillation",
     "prediction_losses": "tinybert_tf.distillation",
     "AttentionLoss": "tinybert_tf.distillation",
@@ -53,6 +56,10 @@ _PUBLIC = {
     "read_tagged": "tinybert_tf.text.tagging",
     "entity_tags": "tinybert_tf.text.tagging",
     "read_squad": "tinybert_tf.text.squad",
+    "read_parallel": "tinybert_tf.text.parallel",
+    "read_lead_sentences": "tinybert_tf.text.lead_sentences",
+    "train_wordpiece": "tinybert_tf.text.train_vocabulary",
+    "summarize": "tinybert_tf.text.extractive",
     "LengthBucketedBatches": "tinybert_tf.text.batches",
     "class_weights": "tinybert_tf.text.weights",
     "load_intents": "tinybert_tf.text.intents",
@@ -108,6 +115,7 @@ if TYPE_CHECKING:
         prediction_losses,
         relation_losses,
         student_of,
+        teacher_translations,
     )
     from tinybert_tf.errors import TinyBertError
     from tinybert_tf.evaluate import Comparison, evaluate_classifier, evaluate_regressor
@@ -117,6 +125,8 @@ if TYPE_CHECKING:
         TinyBertMaskedLM,
         TinyBertQuestionAnswering,
         TinyBertSentenceEmbedder,
+        TinyBertSeq2Seq,
+        TinyBertSeq2SeqPreprocessor,
         TinyBertTextClassifier,
         TinyBertTextClassifierPreprocessor,
         TinyBertTokenClassifier,
@@ -131,10 +141,14 @@ if TYPE_CHECKING:
         pretrain,
     )
     from tinybert_tf.text.batches import LengthBucketedBatches
+    from tinybert_tf.text.extractive import summarize
     from tinybert_tf.text.intents import load_intents
+    from tinybert_tf.text.lead_sentences import read_lead_sentences
+    from tinybert_tf.text.parallel import read_parallel
     from tinybert_tf.text.readers import read_examples
     from tinybert_tf.text.squad import read_squad
     from tinybert_tf.text.tagging import entity_tags, read_tagged
+    from tinybert_tf.text.train_vocabulary import train_wordpiece
     from tinybert_tf.text.weights import class_weights
     from tinybert_tf.text.wordpiece import WordPiece
     from tinybert_tf.training import finetune

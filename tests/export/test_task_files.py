@@ -101,12 +101,13 @@ def test_other_targets_run(kind, target, tmp_path):
         for variable in block.trainable_weights:
             if len(variable.shape) == 2:
                 variable.assign(variable.value * 0.4)
+    sharpen(model)
     path = to_tflite(model, tmp_path / "m.tflite", target=target, texts=examples).path
-    file = open_file(path)
-    reference = model.predict_outputs(examples)
-    own = file.predict(examples)
-    errors = [np.abs(a - b).mean() for a, b in zip(own, reference, strict=True)]
-    assert max(errors) < 0.1 * max(1.0, max(np.abs(row).max() for row in reference))
+    own, reference = open_file(path).predict(examples), model.predict_outputs(examples)
+    # Far nearer to Keras than one answer for all tokens would be.
+    own, reference = np.concatenate(own), np.concatenate(reference)
+    constant = np.abs(reference - reference.mean(axis=0)).mean()
+    assert np.abs(own - reference).mean() < 0.3 * constant
 
 
 def test_integer_embedding_is_refused(tmp_path):

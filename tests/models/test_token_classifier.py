@@ -167,10 +167,17 @@ def test_same_logits_as_transformers(tagger, tmp_path):
 
 
 def test_sentences_longer_than_the_model(tagger):
-    long = [["film"] * 50, []]
-    tags = tagger.tag(long)
-    assert [len(row) for row in tags] == [50, 0]
-    assert tags[0][30:] == ["O"] * 20  # 30 words fit between [CLS] and [SEP]
+    """30 words fit between [CLS] and [SEP]; every word is labelled, and tagged, once."""
+    words = [SENTENCES[0][index % 3] for index in range(80)]
+    long, tags = [words, ["film"], []], [[LABELS[i % 3] for i in range(80)], ["O"], []]
+    encoded = tagger.encode(long)
+    assert max(map(len, encoded.token_ids)) <= 32 and len(encoded) > 5
+    labels = tagger.batches(long, tags, sample_weight=[1.0, 2.0, 3.0]).labels
+    assert sum((row >= 0).sum() for row in labels) == 81
+    assert [len(row) for row in tagger.tag(long)] == [80, 1, 0]
+    # Away from the cuts, a window answers as if it stood alone.
+    (alone,) = tagger.predict_proba([words[:30]])
+    np.testing.assert_allclose(tagger.predict_proba(long)[0][:10], alone[:10], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -189,3 +196,42 @@ def test_tags_that_do_not_fit(tagger, sentences, tags, message):
 def test_a_teacher_of_another_task_is_refused(tagger, build_tiny):
     with pytest.raises(tb.TinyBertError, match="one kind of task"):
         tb.Distiller(tagger, build_tiny())
+
+
+def test_the_distiller_counts_first_pieces_only(tagger, build_tiny):
+    student = tagger_of(build_tiny(num_layers=1))
+    distiller = tb.Distiller(student, tagger, tb.prediction_losses())
+    distiller.compile("sgd")
+    batches = student.distillation_batches(SENTENCES, shuffle=False)
+    found = distiller.evaluate(batches.dataset(), verbose=0, return_dict=True)["loss"]
+    features = batches.batch(0, 0)[0]
+    own, other = (m.predict_batches(batches) for m in (student, tagger))
+    losses, of_all = [], []
+    for row, words in enumerate(SENTENCES):
+        first = np.flatnonzero(features["position_mask"][list(batches.rows(0, 0)).index(row)])
+        assert len(first) == len(words)
+        log_p, log_q = (
+            x - np.log(np.exp(x).sum(-1, keepdims=True)) for x in (own[row], other[row])
+        )
+        per_token = -(np.exp(log_q) * log_p).sum(-1)
+        losses.append(per_token[first].mean())
+        of_all.append(per_token.mean())
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+    assert abs(found - np.mean(of_all)) > 1e-4
+
+
+def test_weights_of_sentences(tagger):
+    weights = np.array([1.0, 0.0, 3.0], "float32")
+    found = tagger.evaluate(SENTENCES, TAGS, sample_weight=weights, verbose=0, return_dict=True)
+    assert np.isfinite(found["loss"])
+    tagger.fit(SENTENCES, TAGS, sample_weight=weights, verbose=0)
+    with pytest.raises(tb.TinyBertError, match="class_weight with a text classifier"):
+        tagger.fit(SENTENCES, TAGS, class_weight={0: 2.0}, verbose=0)
+    with pytest.raises(tb.TinyBertError, match="class_weight with a text classifier"):
+        tb.finetune(tagger, SENTENCES, TAGS, class_weight="balanced", verbose=0)
+
+
+def test_tags_that_are_no_entities(build_tiny):
+    """Parts of speech: any names will do, and nothing is repaired."""
+    tagger = tagger_of(build_tiny(), ["NOUN", "VERB"])
+    assert set(tagger.tag(SENTENCES)[0]) <= {"NOUN", "VERB"}

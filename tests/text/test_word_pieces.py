@@ -13,6 +13,7 @@ from tinybert_tf.text.word_pieces import (
     choose_window,
     count_pieces,
     cut_windows,
+    encode_windows,
     encode_words,
     split_words,
 )
@@ -262,3 +263,20 @@ def test_bad_windows():
         cut_windows([1], 8, overlap=-1)
     with pytest.raises(TinyBertError, match="Received: 0"):
         cut_windows([1, 0], 8)
+
+
+def test_windows_speak_for_each_word_once(wordpiece):
+    sentences = [["hello", "world"] * 20, [], ["hello"]]
+    encoded = encode_windows(wordpiece, sentences, max_length=12, overlap=4)
+    assert encoded.word_counts == [40, 0, 1]
+    for row, words in enumerate(sentences):
+        own = [encoded.words[i] for i in np.flatnonzero(encoded.row == row)]
+        assert len(own) > 0
+        assert sorted(np.concatenate(own).tolist()) == list(range(len(words)))
+    whole = encode_words(wordpiece, sentences, max_length=1000)
+    for ids, first, words, row in zip(
+        encoded.token_ids, encoded.first_pieces, encoded.words, encoded.row, strict=True
+    ):
+        assert len(ids) <= 12
+        expected = whole.token_ids[row][whole.first_pieces[row][words]]
+        np.testing.assert_array_equal(ids[first], expected)

@@ -80,7 +80,7 @@ def load_hf(name_or_folder: str | os.PathLike, **overrides) -> LoadedCheckpoint:
     wordpiece = WordPiece.from_folder(folder)
     weights = plain_keys(read_weights(folder))
     backbone = _build(config, weights, folder, overrides)
-    kind = _head_kind(config)
+    kind = head_kind(config)
     kernel, bias = _task_head(config, weights, backbone.hidden_dim, folder, kind)
     labels = None if bias is None or kind == "spans" else label_names(config)
     if labels is not None and len(labels) != len(bias):
@@ -191,7 +191,7 @@ def _assign(
         weight.variable.assign(value.T if weight.transposed else value)
 
 
-def _head_kind(config: dict) -> str:
+def head_kind(config: dict) -> str:
     """The kind of a checkpoint's head, by the class of transformers that wrote it."""
     name = str((config.get("architectures") or [""])[0])
     ends = {"ForTokenClassification": "tokens", "ForQuestionAnswering": "spans"}

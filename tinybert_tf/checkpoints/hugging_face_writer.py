@@ -39,14 +39,14 @@ def save_hf(model, folder: str | os.PathLike, wordpiece: WordPiece | None = None
     _check_target(folder)
     backbone = getattr(model, "backbone", model)
     config, weights = hugging_face_config(backbone), _file_weights(backbone)
-    if backbone is not model:
+    if wordpiece is None and getattr(model, "preprocessor", None) is not None:
+        wordpiece = model.preprocessor.tokenizer.wordpiece
+    if hasattr(model, "output_dense"):
         weights = {f"bert.{key}": value for key, value in weights.items()}
         head = "qa_outputs" if model.kind == "spans" else "classifier"
         weights[f"{head}.weight"] = _file_array(model.output_dense.kernel, transposed=True)
         weights[f"{head}.bias"] = _file_array(model.output_dense.bias)
         config.update(_task_config(model))
-        if wordpiece is None and model.preprocessor is not None:
-            wordpiece = model.preprocessor.tokenizer.wordpiece
     if wordpiece is not None:
         config["pad_token_id"] = wordpiece.pad_id
 
@@ -89,10 +89,10 @@ def _task_config(model) -> dict:
             "Expected the head 'bert': transformers has no relu before the classifier. "
             f"Save the classifier's backbone instead. Received: head={model.head!r}"
         )
-    problem = "multi_label_classification" if model.kind == "labels" else None
+    problems = {"labels": "multi_label_classification", "score": "regression"}
     return {
         "architectures": ["BertForSequenceClassification"],
-        "problem_type": problem or "single_label_classification",
+        "problem_type": problems.get(model.kind, "single_label_classification"),
         **found,
     }
 

@@ -123,7 +123,7 @@ def held_out_rows(labels: list, share: float, seed: int) -> list[int]:
 
 def _content(data: TaskData) -> list:
     labels = data.labels
-    if data.groups is not None:  # answers
+    if data.groups is not None and not (labels and isinstance(labels[0], str)):  # answers
         labels = [[asdict(answer) for answer in row] for row in labels or []]
     first, second = (*data.parts, None)[:2]
     return [first, second, labels]

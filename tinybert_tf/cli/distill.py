@@ -193,6 +193,7 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
     from tinybert_tf.cli.models import build_student
     from tinybert_tf.cli.results import dev_results, draw_history
     from tinybert_tf.distillation import distill as imitate
+    from tinybert_tf.evaluate.tasks import kind_of_report
 
     with working("building the student"):
         pupil = build_student(
@@ -231,7 +232,7 @@ def _train(run, teacher, student: str, init: str, recipe: dict, split) -> None:
         metrics = {
             "dev": dev_results(pupil, split),
             "teacher_dev": dev_results(teacher, split),
-            "kind": pupil.kind,
+            "kind": kind_of_report(pupil),
             "labels": getattr(pupil, "labels", None),
             "parameters": pupil.count_params(),
             "teacher_parameters": teacher.count_params(),

@@ -41,7 +41,7 @@ def evaluate(
     """Report accuracy, F1, Matthews correlation and calibration, class by class.
 
     Of other tasks: F1 of entities, type by type; exact match and F1 of answers;
-    correlations of scores.
+    correlations of scores; BLEU and chrF of translations, ROUGE of summaries.
 
     Examples:
 
@@ -78,7 +78,7 @@ def evaluate(
             report = report_outputs(found, outputs, examples.inputs, examples.labels)
         else:
             outputs, report = None, evaluate_model(found, examples.inputs, examples.labels)
-    out.print(report)
+    out.print(report if hasattr(report, "__rich__") else report.to_text(), markup=False)
     if out_folder is not None:
         for path in _write(report, outputs, examples, found, out_folder, plots):
             say(f"wrote {path}")

@@ -9,7 +9,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.tasks import task_of
+from tinybert_tf.cli.tasks import task_of, texts_of
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.targets import TARGETS
 
@@ -81,21 +81,22 @@ def export(
         raise TinyBertError(f"Expected a file ending in .tflite. Received: {str(out_file)!r}")
     lengths = None if max_length is None else _lengths(max_length)
     with working("loading the model"):
-        from tinybert_tf.text.corpus import corpus_texts
-
-        corpus = None if texts is None else corpus_texts(texts)
         classifier = load_model(run, task=None if task is None else task.value)
+        corpus = None if texts is None else texts_of(classifier, texts)
         from tinybert_tf import export as exporting
     name = target.value if target is not None else _target_of(classifier)
     with working(f"converting for target {name}"):
-        result = exporting.to_tflite(
-            classifier,
-            out_file,
-            target=name,
-            sequence_length=lengths,
-            texts=corpus,
-            metadata=metadata,
-        )
+        if task_of(classifier).generates:
+            result = _export_seq2seq(classifier, out_file, name, lengths, corpus)
+        else:
+            result = exporting.to_tflite(
+                classifier,
+                out_file,
+                target=name,
+                sequence_length=lengths,
+                texts=corpus,
+                metadata=metadata,
+            )
     trained = classifier.backbone.quantization is not None
     rows = {
         "file": result.path,
@@ -110,6 +111,19 @@ def export(
     if not trained and result.quantization != "float32":
         hint(f"tinybert-tf quantize --target {name} trains for these numbers")
     hint(f"next: tinybert-tf verify {out_file} dev.csv --against {run}")
+
+
+def _export_seq2seq(model, out_file: Path, target: str, lengths: list[int] | None, corpus):
+    """Encoder and decoder as two signatures of one file."""
+    from tinybert_tf.export import seq2seq_to_tflite
+
+    if corpus is not None or len(lengths or [0]) > 1:
+        raise TinyBertError(
+            "Expected one --max-length and no --texts for a model that writes texts. "
+            f"Received: max_length={lengths}, texts={'none' if corpus is None else 'given'}"
+        )
+    length = None if lengths is None else lengths[0]
+    return seq2seq_to_tflite(model, out_file, target=target, sequence_length=length)
 
 
 def _target_of(classifier) -> str:

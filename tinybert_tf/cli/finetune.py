@@ -1,6 +1,7 @@
 """`tinybert-tf finetune`: a teacher, or a baseline, from a table of texts and labels."""
 
 import time
+from dataclasses import asdict, fields
 from enum import Enum
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.seq2seq import Shape
 from tinybert_tf.cli.tasks import TASKS
 from tinybert_tf.errors import TinyBertError
 
@@ -25,7 +27,7 @@ Teacher = Annotated[
     str | None,
     typer.Option(
         help="Pretrained encoder: hub name, Hugging Face folder, or an earlier run.",
-        show_default="MiniLM-L6-H384",
+        show_default="MiniLM-L6-H384; of translation and summarization a new encoder",
     ),
 ]
 MultiLabel = Annotated[
@@ -58,7 +60,41 @@ Epochs = Annotated[
     int, typer.Option(help="Passes over the data.", min=1, rich_help_panel="Training")
 ]
 LearningRate = Annotated[
-    float, typer.Option(help="The peak, after warm-up.", min=0.0, rich_help_panel="Training")
+    float | None,
+    typer.Option(
+        help="The peak, after warm-up.",
+        min=0.0,
+        show_default="5e-5; of translation and summarization 5e-4",
+        rich_help_panel="Training",
+    ),
+]
+_GENERATION = "Translation and summarization"
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        help="Shape of the new encoder ('tinybert-tf info' lists them); the decoder has its width.",
+        show_default="tinybert_4l_312",
+        rich_help_panel=_GENERATION,
+    ),
+]
+DecoderBlocks = Annotated[
+    int | None,
+    typer.Option(
+        help="Blocks of the decoder.",
+        min=1,
+        show_default="as the encoder",
+        rich_help_panel=_GENERATION,
+    ),
+]
+VocabularySize = Annotated[
+    int | None,
+    typer.Option(
+        help="Most tokens of a vocabulary that is learned from TRAIN: one of each language, of "
+        "summarization one.",
+        min=6,
+        show_default="8000",
+        rich_help_panel=_GENERATION,
+    ),
 ]
 
 
@@ -76,10 +112,13 @@ def finetune(
     multi_label: MultiLabel = False,
     epochs: Epochs = 3,
     batch_size: options.BatchSize = 32,
-    learning_rate: LearningRate = 5e-5,
+    learning_rate: LearningRate = None,
     max_length: options.MaxLength = None,
     class_weight: Weighting = None,
     focal_gamma: FocalGamma = None,
+    architecture: Architecture = None,
+    decoder_blocks: DecoderBlocks = None,
+    vocabulary_size: VocabularySize = None,
     keep_best: options.KeepBest = False,
     seed: options.Seed = 0,
     resume: options.Resume = True,
@@ -96,6 +135,8 @@ def finetune(
         tinybert-tf finetune tickets.jsonl --label-column queue \\
             --class-weight balanced --out runs/queue
         tinybert-tf finetune train.conll --task ner --out runs/ner
+        tinybert-tf finetune pairs.tsv --task translation --epochs 10 \\
+            --decoder-blocks 2 --out runs/translator
     """
     from tinybert_tf.cli.data import read_split
     from tinybert_tf.cli.models import identify
@@ -111,22 +152,25 @@ def finetune(
         )
     if chosen.name == "embedding":
         chosen.check(None, None)
+    shape = Shape(architecture, decoder_blocks, vocabulary_size)
+    shape.check(chosen, teacher)
     split = read_split(chosen, train, dev, dev_share, seed, columns, multi_label)
     arguments = chosen.check(split.train, split.dev)
     if chosen.name == "classification":
         arguments["multi_label"] = multi_label
     settings = {
         **split.describe(),
-        "teacher": identify(teacher),
+        "teacher": None if chosen.generates and teacher is None else identify(teacher),
         "multi_label": multi_label,
         "epochs": epochs,
         "batch_size": batch_size,
-        "learning_rate": learning_rate,
+        "learning_rate": chosen.learning_rate if learning_rate is None else learning_rate,
         "max_length": max_length,
         "class_weight": class_weight.value if class_weight else None,
         "focal_gamma": focal_gamma,
         "keep_best": keep_best,
         "seed": seed,
+        **(asdict(shape) if chosen.generates else {}),
     }
     paths = {"train": train, "dev": dev, "dev_share": dev_share, "teacher": teacher, **columns}
     run = Run.open(out, "finetune", settings, resume, overwrite, notes={"paths": paths})
@@ -142,11 +186,19 @@ def finetune(
 def _train(run, split, arguments: dict, teacher: str | None, settings: dict) -> None:
     with working("loading TensorFlow and the encoder"):
         from tinybert_tf.cli.models import load_pretrained, set_seed
+        from tinybert_tf.cli.seq2seq import build_seq2seq
 
         set_seed(settings["seed"])
-        classifier = load_pretrained(teacher, split.task, arguments, settings["max_length"])
+        if split.task.generates:
+            shape = Shape(*(settings[field.name] for field in fields(Shape)))
+            classifier = build_seq2seq(
+                split.task, split.train, teacher, shape, settings["max_length"]
+            )
+        else:
+            classifier = load_pretrained(teacher, split.task, arguments, settings["max_length"])
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
     from tinybert_tf.cli.results import dev_results, draw_history
+    from tinybert_tf.evaluate.tasks import kind_of_report
     from tinybert_tf.training import finetune as fit
 
     count = len(arguments.get("labels", ()))
@@ -178,7 +230,7 @@ def _train(run, split, arguments: dict, teacher: str | None, settings: dict) -> 
         draw_history(run, history)
         metrics = {
             "dev": dev_results(classifier, split),
-            "kind": classifier.kind,
+            "kind": kind_of_report(classifier),
             "labels": getattr(classifier, "labels", None),
             "parameters": classifier.count_params(),
             "seconds": round(seconds, 1),

@@ -10,7 +10,7 @@ from rich.table import Table
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import duration, file_size, out, pairs_table
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.results import percent
+from tinybert_tf.cli.results import shown
 from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.config import ARCHITECTURES
 from tinybert_tf.errors import TinyBertError
@@ -101,24 +101,29 @@ def _run(path: Path) -> dict:
     return {
         **rows,
         "state": f"finished in {duration(metrics['seconds'])}",
-        **{f"dev {name.replace('_', ' ')}": percent(dev.get(name)) for name in _SCORES},
+        **{
+            f"dev {name.replace('_', ' ')}": shown(metrics.get("kind", "classes"), dev.get(name))
+            for name in _SCORES
+        },
         "parameters": f"{metrics['parameters']:,}",
         "labels": _labels(metrics["labels"]) if metrics.get("labels") else None,
     }
 
 
 # What a finished run may have been scored by.
-_SCORES = ("accuracy", "f1", "spearman")
+_SCORES = ("accuracy", "f1", "spearman", "bleu", "chrf", "rougeL")
 
 
 def _preset(path: Path) -> dict:
-    task = json.loads((path / "task.json").read_text("utf-8"))["config"]
+    saved = json.loads((path / "task.json").read_text("utf-8"))
+    task = saved["config"]
     backbone = task["backbone"]["config"]
     return {
         "blocks": backbone["num_layers"],
         "width": backbone["hidden_dim"],
         "heads": backbone["num_heads"],
         "vocabulary": f"{backbone['vocabulary_size']:,}",
+        "class": saved["class_name"],
         "labels": _labels(task["labels"]) if "labels" in task else None,
         "multi-label": task.get("multi_label"),
     }
@@ -128,7 +133,7 @@ def _file(path: Path) -> dict:
     from tinybert_tf.cli.models import load_file
 
     file = load_file(path)
-    name = None if file.metadata is None else file.metadata.name
+    metadata = getattr(file, "metadata", None)
     return {
         "size": file_size(file.size_bytes),
         "format": file.quantization,
@@ -136,7 +141,7 @@ def _file(path: Path) -> dict:
         "task": task_of(file).name,
         "labels": _labels(file.labels) if hasattr(file, "labels") else None,
         "multi-label": getattr(file, "multi_label", None),
-        "metadata": name or "none",
+        "metadata": metadata.name if metadata is not None else "none",
     }
 
 

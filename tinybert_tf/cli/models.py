@@ -60,7 +60,7 @@ def load_model(path: Path, max_length: int | None = None, task: str | None = Non
     if preset is not None:
         model = load_preset(preset)
     elif path.is_dir():
-        model = _model_class(TASKS[task or "classification"]).from_hf(str(path))
+        model = _from_hf(TASKS[task or _task_of_folder(path)], str(path))
     else:
         model = _load_keras(path)
     check_task(model, task, path)
@@ -68,17 +68,46 @@ def load_model(path: Path, max_length: int | None = None, task: str | None = Non
 
 
 def load_preset(folder: Path):
-    """Loads a preset with the class that saved it."""
+    """Loads a preset with the class that saved it.
+
+    Raises:
+        TinyBertError: If that is no class of a task.
+    """
     from tinybert_tf import models
 
     name = json.loads((folder / "task.json").read_text("utf-8"))["class_name"]
+    if name not in {task.model for task in TASKS.values()}:
+        raise TinyBertError(
+            "Expected the preset of a TinyBertTextClassifier or another task. "
+            f"Received: {str(folder)!r}, a {name}"
+        )
     return getattr(models, name).from_preset(str(folder))
+
+
+def _task_of_folder(folder: Path) -> str:
+    """The task of a Hugging Face folder, by the class that wrote it."""
+    from tinybert_tf.checkpoints.hugging_face import head_kind
+
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):  # reported when the folder is loaded
+        return "classification"
+    return {"tokens": "ner", "spans": "qa"}.get(head_kind(config), "classification")
 
 
 def _model_class(task: Task):
     from tinybert_tf import models
 
     return getattr(models, task.model)
+
+
+def _from_hf(task: Task, name: str):
+    if task.generates:
+        raise TinyBertError(
+            f"Expected a run folder, a preset or a .keras file for --task {task.name}; a Hugging "
+            f"Face checkpoint has no decoder of ours. Received: {name!r}"
+        )
+    return _model_class(task).from_hf(name)
 
 
 def load_file(path: Path):
@@ -117,6 +146,8 @@ def load_pretrained(teacher: str | None, task: Task, arguments: dict, max_length
         trained = load_preset(preset)
         head = {"head": trained.head} if cls is type(trained) and hasattr(trained, "head") else {}
         model = cls(trained.backbone, preprocessor=trained.preprocessor, **head, **arguments)
+        if max_length is None and cls is not type(trained):
+            max_length = min(task.sequence_length, model.backbone.max_sequence_length)
     return with_max_length(model, max_length)
 
 
@@ -129,8 +160,7 @@ def load_teacher(teacher: str, max_length: int | None, task: str | None = None):
     if Path(teacher).exists():
         return load_model(Path(teacher), max_length, task)
     start()
-    cls = _model_class(TASKS[task or "classification"])
-    return with_max_length(cls.from_hf(teacher), max_length)
+    return with_max_length(_from_hf(TASKS[task or "classification"], teacher), max_length)
 
 
 def is_architecture(name: str) -> bool:
@@ -162,10 +192,29 @@ def build_student(name: str, teacher, init: str, layer_map, texts: list[str], se
     if is_architecture(name):
         return student_of(teacher, name, init=init, layer_map=layer_map, texts=texts, seed=seed)
     task = task_of(teacher)
+    if task.generates:
+        return _sequence_student(name, teacher, seed)
     arguments = {"labels": list(teacher.labels)} if hasattr(teacher, "labels") else {}
+    if task.name == "qa":
+        names = ("stride", "max_question", "null_threshold")
+        arguments = {name: getattr(teacher, name) for name in names}
     if task.name == "classification":
         arguments["multi_label"] = teacher.multi_label
     return load_pretrained(name, task, arguments, teacher.sequence_length)
+
+
+def _sequence_student(name: str, teacher, seed: int):
+    """A saved sequence-to-sequence model, or another one's encoder with a decoder."""
+    from tinybert_tf.distillation import student_of
+
+    preset = preset_of(Path(name)) if Path(name).is_dir() else None
+    if preset is None:
+        raise TinyBertError(
+            f"Expected --student out of {', '.join(ARCHITECTURES)}, or a run folder or preset. "
+            f"Received: student={name!r}"
+        )
+    student = load_preset(preset)
+    return student if student.kind == "seq2seq" else student_of(teacher, init=student, seed=seed)
 
 
 def with_max_length(classifier, max_length: int | None):

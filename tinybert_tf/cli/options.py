@@ -19,7 +19,7 @@ Task = Annotated[
     typer.Option(
         "--task",
         help="What the model does: classification, regression, ner (tags of words), qa (answers "
-        "in a context) or embedding.",
+        "in a context), embedding, translation or summarization.",
         show_default="as the model says, else classification",
     ),
 ]
@@ -29,7 +29,8 @@ TrainData = Annotated[
     str,
     typer.Argument(
         help="Table with texts and labels: .csv, .tsv or .jsonl (perhaps .gz), or hf:NAME. "
-        "Of --task ner a CoNLL file or a table, of qa a SQuAD file.",
+        "Of --task ner a CoNLL file or a table, of qa a SQuAD file, of translation a table of "
+        "sources and targets, of summarization too, or a .txt of articles.",
         show_default=False,
     ),
 ]
@@ -70,7 +71,11 @@ DevShare = Annotated[
 ]
 TextColumn = Annotated[
     str | None,
-    typer.Option(help="Column of the texts.", show_default="recognized", rich_help_panel=_DATA),
+    typer.Option(
+        help="Column of the texts, or sources.",
+        show_default="recognized",
+        rich_help_panel=_DATA,
+    ),
 ]
 PairColumn = Annotated[
     str | None,
@@ -80,7 +85,9 @@ PairColumn = Annotated[
 ]
 LabelColumn = Annotated[
     str | None,
-    typer.Option(help="Column of the labels.", show_default="recognized", rich_help_panel=_DATA),
+    typer.Option(
+        help="Column of the labels, or targets.", show_default="recognized", rich_help_panel=_DATA
+    ),
 ]
 
 # === Training ===

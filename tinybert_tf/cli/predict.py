@@ -12,7 +12,9 @@ from rich.table import Table
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import out, working
 from tinybert_tf.cli.errors import guarded
+from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.out_of_scope import detect
 
 Texts = Annotated[
     list[str] | None,
@@ -38,6 +40,10 @@ Top = Annotated[int, typer.Option(help="How many labels a text.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
 
 
+# What stands for the label of a text that the file's threshold finds out of scope.
+OUT_OF_SCOPE = "(out of scope)"
+
+
 @guarded
 def predict(
     model: options.RunOrFile,
@@ -53,7 +59,7 @@ def predict(
     """Classify texts with a trained run or an exported file, or do what its task is.
 
     On a terminal it prints a table, into a pipe lines of label, probability and text;
-    entities, answers, scores and vectors of the other tasks one a line.
+    entities, answers, scores, vectors and generated texts of the other tasks one a line.
 
     Examples:
 
@@ -62,20 +68,30 @@ def predict(
         tinybert-tf predict runs/ner "a day in New York"
         tinybert-tf predict qa.tflite "Who wrote it?" --pair "Ada Lovelace wrote it."
     """
-    texts = [*(texts or []), *(_read(file, text_column) if file else [])]
+    texts, pairs = list(texts or []), None
+    if file:
+        more, pairs = _read(file, text_column)
+        texts += more
+    if pairs is not None and len(pairs) < len(texts):
+        raise TinyBertError(
+            "Expected texts either on the command line or, in pairs, from --file. Received: both"
+        )
     if not texts:
         raise TinyBertError("Expected texts to classify, or --file. Received: none")
     with working("loading the model"):
         from tinybert_tf.cli.models import load_any
 
         found = load_any(model, None if task is None else task.value)
-    if found.kind == "spans" and pair is None:
+    if pair is not None:
+        pairs = [pair] * len(texts)
+    if found.kind == "spans" and pairs is None:
         raise TinyBertError(
             "Expected the context that answers the questions: --pair TEXT. Received: pair=None"
         )
-    if found.kind in ("tokens", "embedding") and pair is not None:
+    if found.kind in ("tokens", "embedding", "seq2seq") and pair is not None:
         raise TinyBertError(f"Expected no --pair for this model. Received: pair={pair!r}")
-    inputs = texts if pair is None else (texts, [pair] * len(texts))
+    single = pairs is None or found.kind in ("tokens", "embedding", "seq2seq")
+    inputs = texts if single else (texts, pairs)
     if found.kind in ("classes", "labels"):
         _print(_labels(found, texts, inputs, top), as_json)
     else:
@@ -86,9 +102,17 @@ def _labels(classifier, texts: list[str], inputs, top: int) -> list:
     """The best labels of each text with their probabilities."""
     probabilities = classifier.predict_proba(inputs)
     order = probabilities.argsort(axis=1)[:, ::-1][:, :top]
-    return [
+    found = [
         (text, [(classifier.labels[column], float(row[column])) for column in best])
         for text, row, best in zip(texts, probabilities, order, strict=True)
+    ]
+    threshold = getattr(classifier, "out_of_scope", None)
+    if threshold is None:
+        return found
+    refused = detect(threshold.scores(probabilities), threshold)
+    return [
+        (text, [(OUT_OF_SCOPE, best[0][1])] if out else best)
+        for (text, best), out in zip(found, refused, strict=True)
     ]
 
 
@@ -114,24 +138,32 @@ def _embeddings(model, inputs) -> list[dict]:
     return [{"embedding": [round(float(x), 6) for x in row]} for row in model.embed(inputs)]
 
 
+def _generated(model, inputs) -> list[dict]:
+    name = "summary" if task_of(model).name == "summarization" else "translation"
+    return [{name: text} for text in model.generate(inputs)]
+
+
 # What the models without classes answer, by the kind of their logits.
 OTHERS = {
     "score": _scores,
     "tokens": _entities,
     "spans": _answers,
     "embedding": _embeddings,
+    "seq2seq": _generated,
 }
 
 
-def _read(file: str, column: str | None) -> list[str]:
+def _read(file: str, column: str | None) -> tuple[list[str], list[str] | None]:
+    """Texts of a file, and the second texts of pairs."""
     from tinybert_tf.text.readers import read_examples
     from tinybert_tf.text.tables import read_text
 
     if file == "-":
-        return [line for line in sys.stdin.read().splitlines() if line.strip()]
+        return [line for line in sys.stdin.read().splitlines() if line.strip()], None
     if Path(file).suffix.lower() == ".txt":
-        return [line for line in read_text(file).split("\n") if line.strip()]
-    return read_examples(file, text=column, require_labels=False).texts
+        return [line for line in read_text(file).split("\n") if line.strip()], None
+    examples = read_examples(file, text=column, require_labels=False)
+    return examples.texts, examples.pairs
 
 
 def _print(rows: list, as_json: bool) -> None:
@@ -169,4 +201,7 @@ def _brief(row: dict) -> str:
         return ", ".join(shown) or "none"
     if "embedding" in row:
         return " ".join(f"{x:.4f}" for x in row["embedding"])
-    return row["answer"] or "none" if "answer" in row else f"{row['score']:.4f}"
+    if "score" in row and "answer" not in row:
+        return f"{row['score']:.4f}"
+    (name, text), *_ = row.items()  # an answer, a translation or a summary comes first
+    return text or ("none" if name == "answer" else "")

@@ -10,8 +10,9 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, out, pairs_table, say, working
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.tasks import TaskData, task_of
+from tinybert_tf.cli.tasks import TaskData, refuse_generation, task_of, texts_of
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.tasks import MAIN_SCORES
 
 REPORT = "coverage.json"
 
@@ -99,16 +100,16 @@ def prune_vocabulary(
             --max-size 7000 --fill --out small
     """
     from tinybert_tf.cli.models import load_model
-    from tinybert_tf.text.corpus import corpus_texts
 
     _check_target(out_folder, overwrite)
     columns = {"text": text_column, "text_pair": pair_column}
-    texts = corpus_texts(corpus, **columns)
     with working("loading the model"):
         classifier = load_model(run)
+        refuse_generation(classifier, "prune-vocabulary")
+        texts = texts_of(classifier, corpus, **columns)
         from tinybert_tf.compress import prune_vocabulary as prune
     examples = None if dev is None else _read_dev(dev, columns, label_column, classifier)
-    with working(f"choosing tokens from {len(texts):,} texts"):
+    with working("choosing tokens"):
         pruned = prune(
             classifier,
             texts,
@@ -131,7 +132,7 @@ def prune_vocabulary(
             "alphabet": alphabet.value,
         },
         "coverage": pruned.coverage.to_dict(),
-        "dev_accuracy": accuracy,
+        f"dev_{MAIN_SCORES[classifier.kind][0]}": accuracy,
     }
     _save(pruned.classifier, report, out_folder)
     say(f"wrote {out_folder}")
@@ -156,7 +157,7 @@ def _accuracy(before, after, examples) -> dict | None:
     if examples is None or examples.labels is None:
         return None
     from tinybert_tf.cli.results import percent
-    from tinybert_tf.evaluate.tasks import MAIN_SCORES, evaluate_model
+    from tinybert_tf.evaluate.tasks import evaluate_model
 
     attribute, called = MAIN_SCORES[before.kind]
 

@@ -10,7 +10,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import hint, say, working
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.tasks import task_of
+from tinybert_tf.cli.tasks import refuse_generation, task_of
 from tinybert_tf.export.targets import TARGETS
 
 # Those with numbers to train for.
@@ -109,7 +109,8 @@ def _quantize(student: Path, teacher, name, recipe, data, out, resume, overwrite
     with working("loading TensorFlow and the student"):
         set_seed(recipe["seed"])
         pupil = load_model(student, task=name)
-        expert = pupil if teacher is None else load_model(teacher)
+        expert = pupil if teacher is None else load_model(teacher, task=name)
+    refuse_generation(pupil, "quantize")
     task = task_of(pupil)
     split = read_split(
         task,

@@ -39,14 +39,16 @@ def show_results(run: Run) -> None:
 
     metrics = run.metrics()
     dev, teacher, plain = (metrics.get(name) or {} for name in ("dev", "teacher_dev", "float_dev"))
-    attribute, called = MAIN_SCORES[metrics.get("kind", "classes")]
+    kind = metrics.get("kind", "classes")
+    attribute, called = MAIN_SCORES[kind]
     labels = metrics.get("labels")
     pairs = {
         "classes": len(labels) if labels else None,
         "parameters": f"{metrics['parameters']:,}",
-        f"teacher's dev {called}": percent(teacher.get(attribute)),
-        f"float student's dev {called}": percent(plain.get(attribute)),
-        f"dev {called}": percent(dev.get(attribute)),
+        f"teacher's dev {called}": shown(kind, teacher.get(attribute)),
+        f"float student's dev {called}": shown(kind, plain.get(attribute)),
+        f"dev {called}": shown(kind, dev.get(attribute)),
+        "dev BLEU": shown(kind, dev.get("bleu")),
         "dev macro F1": percent(dev.get("macro_f1")),
         "dev exact match": percent(dev.get("exact")),
         "best epoch": best_epoch(metrics.get("history") or {}),
@@ -62,6 +64,13 @@ def best_epoch(history: dict) -> str | None:
         if "best_epoch" in found:
             return str(found["best_epoch"] or "0 (the start)")
     return None
+
+
+def shown(kind: str, value: float | None) -> str | None:
+    """Writes a score: BLEU and chrF run from 0 to 100, all others are shares."""
+    if kind != "translation":
+        return percent(value)
+    return None if value is None else f"{value:.1f}"
 
 
 def percent(value: float | None) -> str | None:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.text.corpus import corpus_texts, is_plain
 from tinybert_tf.text.examples import Examples, check_classes, check_label_sets, listed
+from tinybert_tf.text.lead_sentences import read_lead_sentences
+from tinybert_tf.text.parallel import read_parallel
 from tinybert_tf.text.readers import read_examples
 from tinybert_tf.text.squad import read_squad
 from tinybert_tf.text.tagging import check_tags, read_tagged
@@ -18,8 +21,9 @@ class TaskData:
         inputs: list, or tuple of two lists.
         labels: list, or `None` for none.
         place: callable. Row number to `"file:line"`.
-        groups: list. Rows of one group are held out together: the contexts of questions. Defaults
-            to `None`: rows stand alone, and labels that are strings each give their share.
+        groups: list. Rows of one group are held out together: the contexts of questions, equal
+            sources. Defaults to `None`: rows stand alone, and labels that are strings each give
+            their share.
         source: string. The file, for messages. Defaults to `""`.
     """
 
@@ -59,6 +63,7 @@ class Task:
         model: string. The class in `tinybert_tf.models`.
         rows: string. What a row of the data is called.
         sequence_length: int. Longest input in tokens unless told.
+        learning_rate: float. Of fine-tuning, unless told.
     """
 
     name: str
@@ -66,6 +71,12 @@ class Task:
     model: str
     rows: str = "texts"
     sequence_length: int = 128
+    learning_rate: float = 5e-5
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model writes texts."""
+        return False
 
     def read(self, path: str, columns: dict, multi_label: bool, require_labels: bool) -> TaskData:
         """Reads a file of the task."""
@@ -97,14 +108,14 @@ class Regression(Task):
     """Scores of texts, or of pairs of them."""
 
     def read(self, path: str, columns: dict, multi_label: bool, require_labels: bool) -> TaskData:
-        examples = read_examples(path, require_labels=require_labels, **columns)
+        examples = read_examples(path, require_labels=require_labels, scores=True, **columns)
         data = from_examples(examples)
         if data.labels is not None:
             data.labels = [_number(own, data.place(row)) for row, own in enumerate(data.labels)]
         return data
 
     def check(self, train: TaskData, dev: TaskData | None) -> dict:
-        return {"num_classes": 1}
+        return {"num_classes": 1, "multi_label": False}
 
     def check_known(self, data: TaskData, model) -> None:
         """Every number is a score."""
@@ -148,12 +159,50 @@ class QuestionAnswering(Task):
 class Embedding(Regression):
     """Vectors of texts: trained on texts alone, judged on pairs with scores."""
 
+    def read(self, path: str, columns: dict, multi_label: bool, require_labels: bool) -> TaskData:
+        if require_labels:
+            data = super().read(path, columns, multi_label, True)
+            if not isinstance(data.inputs, tuple):
+                raise TinyBertError(
+                    "Expected pairs of texts with scores to judge an embedder by: two text columns "
+                    f"and one of scores. Received: {path!r} with single texts"
+                )
+            return data
+        examples = read_examples(path, require_labels=False, **columns)
+        texts = [*examples.texts, *(examples.pairs or [])]
+        count = len(examples)
+        return TaskData(
+            texts, None, lambda row: examples.place(row % count), source=examples.source
+        )
+
     def check(self, train: TaskData, dev: TaskData | None) -> dict:
         raise TinyBertError(
             "Expected a task with labels to fine-tune: an embedder is distilled from a sentence "
             "encoder ('tinybert-tf distill TEXTS --task embedding --teacher ENCODER'). "
             "Received: --task embedding"
         )
+
+
+class Generation(Task):
+    """Texts from texts, which a decoder writes."""
+
+    @property
+    def generates(self) -> bool:
+        return True
+
+    def read(self, path: str, columns: dict, multi_label: bool, require_labels: bool) -> TaskData:
+        if self.name == "summarization" and is_plain(path):
+            found = read_lead_sentences(path)
+        else:
+            found = read_parallel(path, columns["text"], columns["label"])
+        inputs = found.sources
+        return TaskData(inputs, found.targets, found.place, groups=inputs, source=found.source)
+
+    def check(self, train: TaskData, dev: TaskData | None) -> dict:
+        return {"purpose": self.name}
+
+    def check_known(self, data: TaskData, model) -> None:
+        """Any text will do."""
 
 
 TASKS = {
@@ -164,12 +213,16 @@ TASKS = {
         Tagging("ner", ("tokens",), "TinyBertTokenClassifier", "sentences"),
         QuestionAnswering("qa", ("spans",), "TinyBertQuestionAnswering", "questions", 384),
         Embedding("embedding", ("embedding",), "TinyBertSentenceEmbedder"),
+        Generation("translation", ("seq2seq",), "TinyBertSeq2Seq", "pairs", 128, 5e-4),
+        Generation("summarization", ("seq2seq",), "TinyBertSeq2Seq", "pairs", 256, 5e-4),
     )
 }
 
 
 def task_of(model) -> Task:
-    """The task of a model or an exported file, by the kind of its logits."""
+    """The task of a model or an exported file, by the kind of its logits, or its purpose."""
+    if getattr(model, "purpose", None) in TASKS:
+        return TASKS[model.purpose]
     return next(task for task in TASKS.values() if model.kind in task.kinds)
 
 
@@ -186,6 +239,37 @@ def check_task(model, name: str | None, path) -> Task:
             f"--task {found.name}"
         )
     return found
+
+
+def texts_of(model, paths: list[str], **columns):
+    """Raw examples of a model from files: what calibrates it, and chooses its vocabulary.
+
+    Args:
+        model: a task model.
+        paths: list of strings. Of a tagger or a question-answering model files of the task; of
+            others tables or raw text.
+        **columns: names of the columns, `text` and `text_pair`.
+    """
+    task = task_of(model)
+    if task.name not in ("ner", "qa"):
+        return corpus_texts(paths, **columns)
+    columns = {"text": None, "text_pair": None, "label": None, **columns}
+    found = [task.read(path, columns, False, False).parts for path in paths]
+    parts = tuple([row for part in column for row in part] for column in zip(*found, strict=True))
+    return parts if len(parts) > 1 else parts[0]
+
+
+def refuse_generation(model, command: str) -> None:
+    """Raises for a model that writes texts, which a command cannot take.
+
+    Raises:
+        TinyBertError: If it is one.
+    """
+    if task_of(model).generates:
+        raise TinyBertError(
+            f"Expected a model without a decoder for '{command}'. Received: a model for --task "
+            f"{task_of(model).name}"
+        )
 
 
 def from_examples(examples: Examples) -> TaskData:

@@ -1,5 +1,6 @@
 """`tinybert-tf verify`: does the exported file do what the Keras model does?"""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.results import percent
+from tinybert_tf.cli.results import percent, shown
 from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 
@@ -87,6 +88,11 @@ def verify(
     columns = {"text": text_column, "text_pair": pair_column, "label": label_column}
     examples = task_of(runner).read(data, columns, runner.kind == "labels", True)
     task_of(runner).check_known(examples, runner)
+    if task_of(runner).generates:
+        rows, score, called = _generation_rows(runner, classifier, examples, gpu)
+        out.print(pairs_table(str(file), rows))
+        _check_score(score, called, min_accuracy, file, data)
+        return
     gpu_check = _check_gpu(file, examples.inputs, gpu_tolerance) if gpu else None
     found = export.verify(
         file, examples.inputs, examples.labels, classifier=classifier, num_threads=threads
@@ -111,11 +117,52 @@ def verify(
         hint("--against RUN compares every probability with the Keras model")
     if gpu_check is not None:
         gpu_check.require()
-    if min_accuracy is not None and found.score < min_accuracy:
+    _check_score(found.score, called, min_accuracy, file, data)
+
+
+def _check_score(score: float, called: str, least: float | None, file: Path, data: str) -> None:
+    if least is not None and score < least:
         raise TinyBertError(
-            f"Expected {_article(called)} {called} of at least {min_accuracy:g}. "
-            f"Received: {found.score:.4f} of {str(file)!r} on {data!r}"
+            f"Expected {_article(called)} {called} of at least {least:g}. "
+            f"Received: {score:.4f} of {str(file)!r} on {data!r}"
         )
+
+
+def _generation_rows(runner, model, examples, gpu: bool) -> tuple[dict, float, str]:
+    """Scores what file and Keras model write: the table's rows, the file's score from 0 to 1."""
+    from tinybert_tf.evaluate.tasks import MAIN_SCORES, evaluate_generated, kind_of_report
+
+    if gpu:
+        raise TinyBertError(
+            "Expected no --gpu for a model that writes texts: it is checked on the CPU. "
+            "Received: --gpu"
+        )
+    if model is not None and model.kind != runner.kind:
+        raise TinyBertError(
+            "Expected the model that the file was exported from. "
+            f"Received: a model for --task {task_of(model).name}"
+        )
+    kind = kind_of_report(runner)
+    attribute, called = MAIN_SCORES[kind]
+    with working(f"generating {len(examples):,} texts"):
+        started = time.monotonic()
+        written = runner.generate(examples.inputs)
+        seconds = (time.monotonic() - started) / len(examples)
+        reference = None if model is None else model.generate(examples.inputs)
+    found = evaluate_generated(written, examples.labels, kind)
+    rows = {
+        task_of(runner).rows: f"{len(examples):,}",
+        called: shown(kind, getattr(found, attribute)),
+        "BLEU": shown(kind, getattr(found, "bleu", None)),
+        "size": f"{file_size(runner.size_bytes)}, {runner.quantization}",
+        "latency": f"{1000 * seconds:.1f} ms a text, on this machine",
+    }
+    if reference is not None:
+        keras = evaluate_generated(reference, examples.labels, kind)
+        same = sum(a == b for a, b in zip(written, reference, strict=True))
+        rows[f"Keras' {called}"] = shown(kind, getattr(keras, attribute))
+        rows["same text as Keras"] = percent(same / len(examples))
+    return rows, getattr(found, attribute) / (100 if kind == "translation" else 1), called
 
 
 def _article(name: str) -> str:

@@ -16,6 +16,7 @@ from tinybert_tf.distillation.losses import (
     relation_losses,
 )
 from tinybert_tf.distillation.recipe import distill
+from tinybert_tf.distillation.sequence_level import teacher_translations
 from tinybert_tf.distillation.views import as_teacher
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "relation_losses",
     "resolve_layer_map",
     "student_of",
+    "teacher_translations",
 ]

@@ -50,7 +50,7 @@ def align_projections(distiller, batches: Iterable[dict]) -> None:
 
     Args:
         distiller: `Distiller`.
-        batches: iterable of the three input tensors, each a dict; a few batches suffice.
+        batches: iterable of the student's input tensors, each a dict; a few batches suffice.
     """
     terms = [term for term in distiller.terms if getattr(term, "projections", None)]
     if not terms:

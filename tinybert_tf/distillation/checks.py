@@ -6,14 +6,14 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.regression import evaluate_scores
 
 
-def check_on_dev(teacher, student, examples, labels) -> float | None:
+def check_on_dev(teacher, student, examples, batches) -> float | None:
     """Checks that a teacher is worth imitating, as its kind of logits allows.
 
     Args:
         teacher: a task model of ours.
         student: a task model of ours, for its label names.
         examples: raw examples of dev.
-        labels: as the student's batches hold them.
+        batches: the student's batches of dev, with labels.
 
     Returns:
         Its accuracy, or of a regression Spearman's correlation; `None` where there is nothing to
@@ -22,6 +22,11 @@ def check_on_dev(teacher, student, examples, labels) -> float | None:
     Raises:
         TinyBertError: If it does no better than chance.
     """
+    if student.kind == "seq2seq" and hasattr(teacher, "kind"):
+        return check_seq2seq(teacher, batches)
+    labels = getattr(batches, "labels", None)
+    if not hasattr(teacher, "kind") or labels is None:
+        return None
     if student.kind == "score":
         return check_regression_teacher(teacher.predict(examples, verbose=0), labels)
     if student.kind in ("classes", "labels"):
@@ -29,9 +34,9 @@ def check_on_dev(teacher, student, examples, labels) -> float | None:
             teacher.predict_proba(examples), labels, student.labels, student.kind == "labels"
         )
     if student.kind == "tokens":
-        return check_tagger(teacher.predict(examples), labels)
+        return check_tagger(teacher.predict_batches(batches), labels)
     if student.kind == "spans":
-        return check_span_model(teacher.predict(examples), labels)
+        return check_span_model(teacher.predict_batches(batches), labels)
     return None
 
 
@@ -49,15 +54,43 @@ def check_tagger(logits: list[np.ndarray], labels: list[np.ndarray]) -> float:
         TinyBertError: If it is no better than always answering the most frequent tag.
     """
     gold = np.concatenate(labels)
-    found = np.concatenate([row.argmax(axis=-1) for row in logits])[gold >= 0]
-    gold = gold[gold >= 0]
+    found = np.concatenate([row.argmax(axis=-1) for row in logits])
+    return _check_tokens(found, gold, "fine-tune it first, or put its tag order right", "tag")
+
+
+def check_seq2seq(teacher, batches) -> float:
+    """Checks that a decoder predicts more next tokens than the most frequent one explains.
+
+    Args:
+        teacher: `TinyBertSeq2Seq`.
+        batches: `PairBatches` of dev.
+
+    Returns:
+        Accuracy of the next tokens.
+
+    Raises:
+        TinyBertError: If it is no better than always answering the most frequent token.
+    """
+    found, gold = [], []
+    for step in range(len(batches)):
+        features, labels, *_ = batches.batch(0, step)
+        found.append(np.asarray(teacher.predict_on_batch(features)).argmax(axis=-1).ravel())
+        gold.append(labels.ravel())
+    return _check_tokens(np.concatenate(found), np.concatenate(gold), "fine-tune it first", "token")
+
+
+def _check_tokens(found: np.ndarray, gold: np.ndarray, advice: str, called: str) -> float:
+    """The accuracy where a gold label is not negative."""
+    found, gold = found[gold >= 0], gold[gold >= 0]
+    if not len(gold):
+        return 0.0
     score, chance = float(np.mean(found == gold)), float(np.bincount(gold).max() / len(gold))
-    if score > chance:
+    if score > chance or score == 1.0:
         return score
     raise TinyBertError(
-        "Expected a teacher that is better than chance on the validation data; fine-tune it first, "
-        f"or put its tag order right. Received: accuracy={score:.3f}, always answering the most "
-        f"frequent tag scores {chance:.3f}"
+        f"Expected a teacher that is better than chance on the validation data; {advice}. "
+        f"Received: accuracy={score:.3f}, always answering the most frequent {called} scores "
+        f"{chance:.3f}"
     )
 
 
@@ -75,7 +108,10 @@ def check_span_model(logits: list[np.ndarray], labels: np.ndarray) -> float:
         TinyBertError: If none is found.
     """
     found = np.array([row.argmax(axis=0) for row in logits])
-    score = float(np.mean((found == labels).all(axis=1)))
+    answered = labels.any(axis=1)  # the others are windows without the answer
+    if not answered.any():
+        return 0.0
+    score = float(np.mean((found == labels).all(axis=1)[answered]))
     if score > 0:
         return score
     raise TinyBertError(

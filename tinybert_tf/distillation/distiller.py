@@ -16,7 +16,6 @@ from tinybert_tf.distillation.teachers import (
 )
 from tinybert_tf.distillation.views import encoder_of, observe
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.models.preprocessor import FEATURES
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.text.batches import POSITION_MASK
 
@@ -97,7 +96,7 @@ class Distiller(keras.Model):
         The intermediate stage, for one, leaves pooler and head alone.
         """
         ids = ops.ones((1, 4), "int32")
-        inputs = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids}
+        inputs = {name: ids * (name != "segment_ids") for name in self.student.input}
         labels = None
         if isinstance(self.student, TinyBertTask):
             shape = KINDS[self.student.kind].blank_labels(
@@ -156,7 +155,7 @@ class Distiller(keras.Model):
         """Inputs, labels, sample weights, the teacher's outputs (run now, or kept logits) and
         which positions count."""
         inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        features = {name: inputs[name] for name in FEATURES}
+        features = {name: inputs[name] for name in self.student.input}
         positions = inputs.get(POSITION_MASK)
         if TEACHER_LOGITS in inputs and not self.reads_states:
             found = {"logits": inputs[TEACHER_LOGITS]}
@@ -172,7 +171,7 @@ class Distiller(keras.Model):
         optimizer = getattr(self, "optimizer", None)  # there is none before `compile`
         step = 0 if optimizer is None else optimizer.iterations
         batch = {
-            "padding_mask": inputs["padding_mask"],
+            **inputs,
             POSITION_MASK: positions,
             "labels": labels,
             "step": step,
@@ -181,7 +180,8 @@ class Distiller(keras.Model):
         for term in self.terms:
             per_example = term.compute(student_outputs, teacher_outputs, batch)
             if sample_weight is not None:
-                per_example = per_example * ops.cast(sample_weight, per_example.dtype)
+                weights = ops.reshape(sample_weight, (-1,))
+                per_example = per_example * ops.cast(weights, per_example.dtype)
             parts.append(ops.mean(per_example))
         loss = sum(term.weight * part for term, part in zip(self.terms, parts, strict=True))
         return loss, parts, student_outputs
@@ -213,12 +213,12 @@ def check_pair(student, teacher) -> None:
         )
     first, second = getattr(student, "preprocessor", None), getattr(teacher, "preprocessor", None)
     if first is not None and second is not None:
-        mine, theirs = first.tokenizer.wordpiece, second.tokenizer.wordpiece
-        if mine != theirs:
-            raise TinyBertError(
-                "Expected student and teacher to share one tokenizer. Received: "
-                + _first_difference(mine, theirs)
-            )
+        for mine, theirs in zip(_tokenizers(first), _tokenizers(second), strict=False):
+            if mine != theirs:
+                raise TinyBertError(
+                    "Expected student and teacher to share one tokenizer. Received: "
+                    + _first_difference(mine, theirs)
+                )
     if not (isinstance(student, TinyBertTask) and isinstance(teacher, TinyBertTask)):
         return
     if student.kind != teacher.kind:
@@ -226,6 +226,12 @@ def check_pair(student, teacher) -> None:
             "Expected two models of one kind of task. Received: a student of "
             f"{student.kind!r} (multi_label={student.kind == 'labels'}), a teacher of "
             f"{teacher.kind!r} (multi_label={teacher.kind == 'labels'})"
+        )
+    own, other = (getattr(model, "decoder", None) for model in (student, teacher))
+    if own is not None and own.vocabulary_size != other.vocabulary_size:
+        raise TinyBertError(
+            "Expected student and teacher to share one target vocabulary. Received: "
+            f"target_vocabulary_size={own.vocabulary_size} and {other.vocabulary_size}"
         )
     if not hasattr(student, "labels"):
         return
@@ -236,6 +242,14 @@ def check_pair(student, teacher) -> None:
             f"are compared by position. Received: student {student.labels[:10]}, teacher "
             f"{teacher.labels[:10]}{order}"
         )
+
+
+def _tokenizers(preprocessor) -> list:
+    """Of the sources, and of the targets where there are targets."""
+    found = [preprocessor.tokenizer.wordpiece]
+    if hasattr(preprocessor, "target_wordpiece"):
+        found.append(preprocessor.target_wordpiece)
+    return found
 
 
 def _first_difference(mine, theirs) -> str:

@@ -8,8 +8,10 @@ import numpy as np
 
 from tinybert_tf.config import architecture
 from tinybert_tf.distillation.alignment import align_head, align_token_head
+from tinybert_tf.distillation.decoder_start import check_width, start_decoder
 from tinybert_tf.distillation.layer_map import resolve_layer_map
 from tinybert_tf.distillation.narrowing import (
+    assign_rows,
     narrow_attention,
     narrow_dense,
     narrow_feed_forward,
@@ -42,7 +44,8 @@ def student_of(
     With `init="teacher"`, blocks of equal width are copied whole, chosen by the layer map. A
     narrower student lives in the subspace of the principal directions of the teacher's hidden
     states: every matrix is projected into it, each head keeps the best low-rank form of its
-    score and value maps, and the feed-forward keeps its most important neurons.
+    score and value maps, and the feed-forward keeps its most important neurons. The decoder of a
+    sequence-to-sequence student is copied too, which needs the teacher's width.
 
     Args:
         teacher: a task model of ours, or what `as_teacher` accepts.
@@ -50,14 +53,17 @@ def student_of(
             shape with `overrides`.
         init: `"teacher"`, `"random"`, or an encoder to start from, such as a general student: a
             `TinyBertBackbone`, a task model, or a preset's folder. It gives the shape too, and
-            pooler and head are fitted to the teacher's logits. Defaults to `"teacher"`.
+            pooler and head are fitted to the teacher's logits; a decoder is copied from a teacher
+            of its width, else starts at random. Defaults to `"teacher"`.
         layer_map: which teacher block starts which student block; see `resolve_layer_map`.
             Defaults to `"uniform"`.
         texts: list of strings to take hidden states from when the student is narrower or starts
             from an encoder. Defaults to `None`: pseudo-texts of vocabulary words, which serve less
             well.
         seed: int. Of the random parts. Defaults to `0`.
-        **overrides: arguments of `TinyBertBackbone`, such as `num_layers=3`.
+        **overrides: arguments of `TinyBertBackbone`, such as `num_layers=3`; of a
+            sequence-to-sequence student also `decoder_layers`, which is otherwise as many as the
+            encoder has, at most the teacher's.
 
     Returns:
         A model of the teacher's class.
@@ -70,6 +76,7 @@ def student_of(
     keras.utils.set_random_seed(seed)
     if encoder is not None:
         return _student_on(encoder, teacher, architecture_name, texts, seed, overrides)
+    decoder_layers = overrides.pop("decoder_layers", None) if hasattr(teacher, "decoder") else None
     config = teacher.backbone.get_config()
     for name in ("name", "trainable"):
         config.pop(name)
@@ -77,10 +84,19 @@ def student_of(
         config.update(architecture(architecture_name), attention_dim=None)
     # A factorized word table comes out whole: `factorize_word_table` factors the student's again.
     config.update({"embedding_dim": None, **overrides})
-    student = teacher.on_backbone(TinyBertBackbone.from_config(config))
+    student = _on_backbone(teacher, TinyBertBackbone.from_config(config), decoder_layers)
     if init == "teacher":
         start_from_teacher(student, teacher, layer_map, texts, seed)
     return student
+
+
+def _on_backbone(teacher, backbone, decoder_layers: int | None = None) -> TinyBertTask:
+    """A model of the teacher's task, with fewer decoder blocks where it has a decoder."""
+    if not hasattr(teacher, "decoder"):
+        return teacher.on_backbone(backbone)
+    if decoder_layers is None:
+        decoder_layers = min(backbone.num_layers, teacher.decoder_layers)
+    return teacher.on_backbone(backbone, decoder_layers=decoder_layers)
 
 
 def _encoder(init) -> TinyBertBackbone | None:
@@ -117,7 +133,9 @@ def _student_on(encoder, teacher, architecture_name, texts, seed, overrides):
         )
     backbone = TinyBertBackbone.from_config(encoder.get_config())
     backbone.set_weights(encoder.get_weights())
-    student = teacher.on_backbone(backbone)
+    student = _on_backbone(teacher, backbone)
+    if hasattr(teacher, "decoder") and encoder.hidden_dim == teacher.backbone.hidden_dim:
+        start_decoder(student, teacher, seed=seed)
     if hasattr(teacher, "output_dense"):
         align = align_token_head if teacher.kind in BY_TOKEN else align_head
         align(student, teacher, sample_batches(teacher, texts, HEAD_TEXTS, seed))
@@ -138,6 +156,9 @@ def start_from_teacher(
             "Expected a student at most as wide as its teacher; use init='random' otherwise. "
             f"Received: hidden_dim={own.hidden_dim}, the teacher's {other.hidden_dim}"
         )
+    if hasattr(teacher, "decoder"):
+        check_width(student, teacher)
+        start_decoder(student, teacher, layer_map, seed)
     narrower = own.hidden_dim < other.hidden_dim
     states, directions = None, np.eye(other.hidden_dim, dtype="float32")
     if narrower:
@@ -159,7 +180,7 @@ def start_from_teacher(
             if name == "token_embedding" and other.embeddings.token_projection is not None:
                 kernel, bias = other.embeddings.token_projection.get_weights()
                 rows = rows @ kernel + bias
-            _assign_rows(table.weights[0], rows @ directions)
+            assign_rows(table.weights[0], rows @ directions)
     norm(own.embeddings.layer_norm, other.embeddings.layer_norm, 0)
 
     # === Blocks ===
@@ -179,13 +200,6 @@ def start_from_teacher(
             student.output_dense.set_weights([directions.T @ kernel, bias])
 
 
-def _assign_rows(variable, rows: np.ndarray) -> None:
-    """Overwrites the first rows of a table."""
-    table = variable.numpy()
-    table[: len(rows)] = rows
-    variable.assign(table)
-
-
 def sample_batches(model, texts, count: int, seed: int) -> list[dict]:
     """Input tensors of at most `count` texts; of pseudo-texts if there are none."""
     generator = np.random.default_rng(seed)
@@ -193,6 +207,8 @@ def sample_batches(model, texts, count: int, seed: int) -> list[dict]:
         words = [w for w in model.wordpiece.vocabulary if w.isalpha()]
         chosen = generator.choice(words, (count, 16))
         texts = [" ".join(row) for row in chosen]
+        if model.kind == "spans":  # questions and contexts
+            texts = (texts, texts)
     texts = model.choose(texts, count, generator)
     batches = model.batches(texts, batch_size=32, shuffle=False)
     return [batches.batch(0, step)[0] for step in range(len(batches))]

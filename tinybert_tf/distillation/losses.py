@@ -63,8 +63,9 @@ class LossTerm(keras.layers.Layer):
             student: dict with hidden_states, attention_scores and logits, and relations where
                 some term asks for them.
             teacher: dict with the same keys.
-            batch: dict with padding_mask, labels (`None` when there are none), step, the number
-                of optimizer steps so far, and position_mask, where the task gives one.
+            batch: dict with the model's inputs, such as padding_mask, labels (`None` when there
+                are none), step, the number of optimizer steps so far, and position_mask, where
+                the task gives one.
         """
         raise NotImplementedError
 
@@ -219,8 +220,9 @@ class EmbeddingLoss(HiddenLoss):
 class PredictionLoss(LossTerm):
     """Equation (10): soft cross-entropy to the teacher's logits, as their kind wants it.
 
-    Multi-label models compare every label's sigmoid, taggers every word, span models start and
-    end over the positions; regressions and embeddings take the squared difference.
+    Multi-label models compare every label's sigmoid, taggers every word, decoders every target
+    token, span models start and end over the positions; regressions and embeddings take the
+    squared difference.
 
     Args:
         temperature: float, or a Keras `LearningRateSchedule` of it over the steps. t. Defaults to

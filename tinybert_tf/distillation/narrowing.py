@@ -36,6 +36,13 @@ def norm_parameters(targets: np.ndarray) -> list[np.ndarray]:
     return [gamma.astype("float32"), beta.astype("float32")]
 
 
+def assign_rows(variable, rows: np.ndarray) -> None:
+    """Overwrites the first rows of a table."""
+    table = variable.numpy()
+    table[: len(rows)] = rows
+    variable.assign(table)
+
+
 def narrow_dense(target, source, inputs: np.ndarray, outputs: np.ndarray) -> None:
     """Projects a dense layer on both sides: `W' = P_in^T W P_out`, `b' = b P_out`."""
     kernel, bias = source.get_weights()

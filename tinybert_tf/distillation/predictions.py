@@ -18,8 +18,8 @@ def token_prediction_loss(student, teacher, mask, temperature: float = 1.0):
     Args:
         student: float `(batch, length, classes)`. Logits.
         teacher: float `(batch, length, classes)`. Logits.
-        mask: int `(batch, length)`. 1 where a word begins; padding, special tokens and the other
-            pieces of a word carry no tag.
+        mask: int `(batch, length)`. Of tags 1 where a word begins: padding, special tokens and
+            the other pieces of a word carry none. Of targets 1 for real tokens.
         temperature: float. Defaults to `1.0`.
     """
     soft_targets = ops.softmax(ops.cast(teacher, "float32") / temperature)
@@ -89,6 +89,11 @@ def _soft_tokens(student, teacher, temperature, reduction, batch):
     return token_prediction_loss(student, teacher, mask, temperature)
 
 
+def _soft_targets(student, teacher, temperature, reduction, batch):
+    """Word-level distillation, equation (7) of Kim and Rush 2016, averaged over the target."""
+    return token_prediction_loss(student, teacher, batch["decoder_padding_mask"], temperature)
+
+
 def _squared(student, teacher):
     return ops.mean(ops.square(student - ops.cast(teacher, student.dtype)), axis=-1)
 
@@ -105,7 +110,7 @@ class KindOfLogits:
     Attributes:
         soft: callable (student, teacher, temperature, reduction, batch) to `(batch,)`.
         hard: callable (logits, labels) to `(batch,)`; `None` where there are no labels.
-        blank_labels: callable (length) to the shape of one example's labels.
+        blank_labels: callable (length, classes) to the shape of one example's labels.
     """
 
     soft: Callable
@@ -142,6 +147,7 @@ KINDS = {
         span_label_loss,
         lambda length, classes: (2,),
     ),
+    "seq2seq": KindOfLogits(_soft_targets, token_label_loss, lambda length, classes: (length,)),
     "embedding": KindOfLogits(
         lambda student, teacher, t, reduction, batch: embedding_loss(student, teacher),
         None,

@@ -71,7 +71,8 @@ def distill(
         texts: list of strings, or a tuple of two lists for sentence pairs; of another task what
             its `batches` takes.
         labels: label names or numbers (its tags, its answers), for the accuracy shown and for
-            `hard_label_weight`. Defaults to `None`.
+            `hard_label_weight`. A sequence-to-sequence model needs them, the targets: word-level
+            distillation (Kim and Rush 2016) compares logits along them. Defaults to `None`.
         validation_data: a pair (texts, labels). The teacher must beat chance on it, and it is
             evaluated after each epoch. Defaults to `None`.
         stages: which stages, in order. Defaults to both.
@@ -92,7 +93,7 @@ def distill(
             `balance_terms`. Defaults to `False`, as in the paper.
         teacher_weights: list of floats. Weights of several teachers. Defaults to `None`: equal.
         keep_logits: bool. Whether the prediction stage computes the teacher's logits once instead
-            of in each epoch; not of taggers and span models. Defaults to `True`.
+            of in each epoch; not where tokens have logits each. Defaults to `True`.
         unlabelled: texts like `texts`, added to them. Without labels no training accuracy is
             shown, and `hard_label_weight` must be 0. Defaults to `None`.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
@@ -126,7 +127,7 @@ def distill(
         dev = student.distillation_batches(*validation_data, batch_size=batch_size, shuffle=False)
         validation = dev.dataset()
         for one in teachers:
-            check_on_dev(one, student, validation_data[0], dev.labels)
+            check_on_dev(one, student, validation_data[0], dev)
     batches = student.distillation_batches(
         texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed
     )

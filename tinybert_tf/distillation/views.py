@@ -18,8 +18,8 @@ def observe(model: keras.Model, relation_block: int | None = None) -> keras.Mode
             `relations`, a dict. Defaults to `None`: none.
 
     Returns:
-        A Functional model from token_ids, segment_ids and padding_mask to a dict with
-        hidden_states, attention_scores and, for a task model, logits.
+        A Functional model from the model's inputs to a dict with the encoder's hidden_states and
+        attention_scores and, for a task model, logits.
     """
     backbone = getattr(model, "backbone", model)
     outputs = backbone.intermediates
@@ -30,8 +30,8 @@ def observe(model: keras.Model, relation_block: int | None = None) -> keras.Mode
             name: getattr(attention, f"{name}_dense")(hidden) for name in ("query", "key", "value")
         }
     if backbone is not model:
-        outputs["logits"] = model.compute_logits(backbone.output, backbone.input)
-    return keras.Model(backbone.input, outputs, name=f"{model.name}_view")
+        outputs["logits"] = model.compute_logits(backbone.output, model.input)
+    return keras.Model(model.input, outputs, name=f"{model.name}_view")
 
 
 def encoder_of(model: keras.Model) -> Encoder:

@@ -68,6 +68,9 @@ class OutOfScopeReport:
     def __rich__(self) -> Table:
         return self.rich_table()
 
+    def __str__(self) -> str:
+        return self.to_text()
+
     def _counts(self) -> str:
         return f"on {self.num_in_scope:,} in-scope and {self.num_out_of_scope:,} other texts"
 

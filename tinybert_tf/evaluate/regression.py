@@ -25,6 +25,10 @@ class RegressionReport:
     mean_squared_error: float
     mean_absolute_error: float
 
+    def to_dict(self) -> dict:
+        """Everything as a dict that JSON can hold."""
+        return asdict(self)
+
     def summary(self) -> dict[str, float]:
         """The figures by name, without the number of examples."""
         values = asdict(self)
@@ -37,6 +41,9 @@ class RegressionReport:
             f"{name.replace('_', ' ')} {value:.{digits}f}" for name, value in self.summary().items()
         )
         return f"{shown} on {self.num_examples} examples"
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 def evaluate_scores(scores, labels) -> RegressionReport:

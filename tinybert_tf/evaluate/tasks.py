@@ -11,10 +11,24 @@ from tinybert_tf.evaluate.regression import RegressionReport, evaluate_scores
 from tinybert_tf.evaluate.report import ClassificationReport, evaluate_probabilities
 from tinybert_tf.evaluate.spans import Prediction, decode_spans
 from tinybert_tf.evaluate.tag_decoding import best_tags
+from tinybert_tf.evaluate.translation import (
+    SummaryReport,
+    TranslationReport,
+    evaluate_summaries,
+    evaluate_translations,
+    language_of,
+)
 from tinybert_tf.text.squad import Questions
 from tinybert_tf.text.strides import EncodedQuestions
 
-Report = ClassificationReport | RegressionReport | EntityReport | AnswerReport
+Report = (
+    ClassificationReport
+    | RegressionReport
+    | EntityReport
+    | AnswerReport
+    | TranslationReport
+    | SummaryReport
+)
 # What a report is summed up by: the name of its attribute, and how people call it.
 MAIN_SCORES = {
     "classes": ("accuracy", "accuracy"),
@@ -23,7 +37,16 @@ MAIN_SCORES = {
     "tokens": ("f1", "entity F1"),
     "spans": ("f1", "answer F1"),
     "embedding": ("spearman", "Spearman correlation"),
+    "translation": ("chrf", "chrF"),
+    "summarization": ("rougeL", "ROUGE-L"),
 }
+
+
+def kind_of_report(model) -> str:
+    """The key of `MAIN_SCORES` for a model: its kind, or of two that generate what they do."""
+    if model.kind != "seq2seq":
+        return model.kind
+    return getattr(model, "purpose", "translation")
 
 
 def evaluate_model(model, examples, labels: Sequence) -> Report:
@@ -32,8 +55,9 @@ def evaluate_model(model, examples, labels: Sequence) -> Report:
     Args:
         model: a task model of tinybert_tf, or an exported file's runner.
         examples: raw examples as the model's `encode` takes them; of an embedder pairs of texts.
-        labels: class names, scores, or lists of tags or answers, one an example. An embedder's
-            cosines are compared with scores.
+        labels: class names, scores, target texts, or lists of tags or answers, one an example. An
+            embedder's cosines are compared with scores; what a sequence-to-sequence model
+            generates greedily, with targets by BLEU and chrF, or of a summarizer by ROUGE.
 
     Raises:
         TinyBertError: If there are no examples, not as many as labels, or a label is unknown.
@@ -41,7 +65,24 @@ def evaluate_model(model, examples, labels: Sequence) -> Report:
     check_counts(examples, labels)
     if model.kind == "embedding":
         return evaluate_scores(cosines(model, examples), labels)
+    if model.kind == "seq2seq":
+        return evaluate_generated(model.generate(list(examples)), labels, kind_of_report(model))
     return report_outputs(model, model.predict_outputs(examples), examples, labels)
+
+
+def evaluate_generated(
+    texts: Sequence[str], targets: Sequence[str], purpose: str = "translation"
+) -> TranslationReport | SummaryReport:
+    """Scores generated texts, Chinese by character.
+
+    Args:
+        texts: list of strings.
+        targets: list of strings.
+        purpose: string. `"translation"` for BLEU and chrF, `"summarization"` for ROUGE. Defaults
+            to `"translation"`.
+    """
+    compare = evaluate_summaries if purpose == "summarization" else evaluate_translations
+    return compare(texts, targets, language_of(targets))
 
 
 def report_outputs(model, outputs, examples, labels: Sequence) -> Report:
@@ -59,7 +100,9 @@ def report_outputs(model, outputs, examples, labels: Sequence) -> Report:
         return evaluate_entities(labels, predicted_tags(model, outputs, examples))
     if model.kind == "spans":
         questions, contexts = examples
-        found = answers_of(outputs, model.encode(examples), contexts)
+        found = answers_of(
+            outputs, model.encode(examples), contexts, null_threshold=model.null_threshold
+        )
         ids = [str(row) for row in range(len(contexts))]
         return evaluate_answers(found, Questions(ids, questions, contexts, labels))
     return evaluate_probabilities(outputs, labels, model.labels, model.kind == "labels")
@@ -67,8 +110,21 @@ def report_outputs(model, outputs, examples, labels: Sequence) -> Report:
 
 def cosines(embedder, pairs: tuple) -> np.ndarray:
     """The cosine of each pair of texts, float32 `(n, 1)`."""
+    check_pairs(pairs)
     first, second = (embedder.embed(list(part)) for part in pairs)
     return np.sum(first * second, axis=-1, keepdims=True)
+
+
+def check_pairs(examples) -> None:
+    """Checks that examples are pairs of texts.
+
+    Raises:
+        TinyBertError: If they are single texts.
+    """
+    if not isinstance(examples, tuple):
+        raise TinyBertError(
+            "Expected pairs of texts with scores to judge an embedder. Received: single texts"
+        )
 
 
 def predicted_tags(model, outputs, examples) -> list[list[str]]:
@@ -77,12 +133,18 @@ def predicted_tags(model, outputs, examples) -> list[list[str]]:
 
 
 def words_of(outputs, encoded) -> list[np.ndarray]:
-    """The rows of each word's first piece, `(words, tags)`; NaN for words that were cut off."""
-    found = []
-    for rows, first, count in zip(outputs, encoded.first_pieces, encoded.word_counts, strict=True):
-        words = np.full((count, rows.shape[-1]), np.nan, "float32")
-        words[: len(first)] = rows[first]
-        found.append(words)
+    """The outputs of each sentence's words, `(words, tags)`: those of their first pieces.
+
+    Args:
+        outputs: list of arrays `(length, tags)`, one a window.
+        encoded: EncodedWords. The windows.
+    """
+    width = outputs[0].shape[-1] if len(outputs) else 0
+    found = [np.zeros((count, width), "float32") for count in encoded.word_counts]
+    for rows, row, first, words in zip(
+        outputs, encoded.row, encoded.first_pieces, encoded.words, strict=True
+    ):
+        found[row][words] = rows[first]
     return found
 
 

@@ -1,7 +1,7 @@
 """How close generated texts come to references: BLEU, chrF, ROUGE."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tinybert_tf.errors import TinyBertError
 
@@ -24,6 +24,10 @@ class TranslationReport:
     bleu_signature: str
     chrf_signature: str
 
+    def to_dict(self) -> dict:
+        """Everything as a dict that JSON can hold."""
+        return asdict(self)
+
     def summary(self) -> dict[str, float]:
         """The scores by name."""
         return {"bleu": self.bleu, "chrf": self.chrf}
@@ -34,6 +38,9 @@ class TranslationReport:
             f"BLEU {self.bleu:.{digits}f}, chrF {self.chrf:.{digits}f} on {self.num_examples} "
             f"examples\n{self.bleu_signature}"
         )
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,10 @@ class SummaryReport:
     rouge2: float
     rougeL: float
 
+    def to_dict(self) -> dict:
+        """Everything as a dict that JSON can hold."""
+        return asdict(self)
+
     def summary(self) -> dict[str, float]:
         """The scores by name."""
         return {"rouge1": self.rouge1, "rouge2": self.rouge2, "rougeL": self.rougeL}
@@ -60,6 +71,9 @@ class SummaryReport:
         """One line for a terminal."""
         shown = ", ".join(f"{name} {value:.{digits}f}" for name, value in self.summary().items())
         return f"{shown} on {self.num_examples} examples"
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 def evaluate_translations(
@@ -129,6 +143,13 @@ def evaluate_summaries(
 def is_chinese(language: str) -> bool:
     """Whether a language code means Chinese."""
     return language.lower().replace("_", "-").split("-")[0] in ("zh", "zho", "chi", "cmn")
+
+
+def language_of(texts: Sequence[str]) -> str:
+    """`"zh"` where most letters are Chinese characters, else `"en"`."""
+    letters = [c for text in texts for c in text if c.isalpha()]
+    chinese = sum("\u3400" <= c <= "\u9fff" for c in letters)
+    return "zh" if 2 * chinese > len(letters) else "en"
 
 
 class _Characters:

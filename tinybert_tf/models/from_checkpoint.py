@@ -1,4 +1,4 @@
-"""A classifier from a Hugging Face checkpoint, its head included where the classes fit."""
+"""A task model from a Hugging Face checkpoint, its head included where the classes fit."""
 
 import warnings
 
@@ -22,7 +22,7 @@ def task_from_hf(
     loaded = load_for(cls, name_or_folder, backbone_overrides)
     own_head = loaded.head_kind == cls.checkpoint_head
     if own_head and labels is None and num_classes is None:
-        labels = loaded.labels
+        labels = None if loaded.num_classes == 1 and not loaded.multi_label else loaded.labels
         num_classes = None if labels else loaded.num_classes
     if head_arguments.get("multi_label", True) is None:
         head_arguments["multi_label"] = loaded.multi_label

@@ -28,11 +28,13 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
     Contexts longer than the model are read in overlapping windows.
 
     Args:
-        backbone: `TinyBertBackbone`. Its pooler, which the task does not read, is frozen.
+        backbone: `TinyBertBackbone`. Its pooler, which the task does not read, is not trained.
         preprocessor: `TinyBertTextClassifierPreprocessor`, which holds the tokenizer, or `None` to
             feed tensors only.
         stride: int. How many pieces after the one before a window starts. Defaults to `128`.
         max_question: int. Longer questions are cut. Defaults to `64`.
+        null_threshold: float. How much "no answer" (the logits of [CLS]) has to exceed the best
+            span to be the answer, as in SQuAD 2.0. Defaults to `None`: there always is one.
         dropout: float. Dropout rate before the head; transformers has none. Defaults to `0.0`.
 
     Example:
@@ -55,6 +57,7 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
         preprocessor: TinyBertTextClassifierPreprocessor | None = None,
         stride: int = 128,
         max_question: int = 64,
+        null_threshold: float | None = None,
         dropout: float = 0.0,
         **kwargs,
     ):
@@ -63,7 +66,6 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
 
         # === Layers ===
         self.backbone = backbone
-        backbone.pooler.trainable = False
         self.preprocessor = preprocessor
         self.output_dropout = keras.layers.Dropout(
             dropout, dtype=backbone.dtype_policy, name="classifier_dropout"
@@ -80,6 +82,7 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
         # === Config ===
         self.stride = stride
         self.max_question = max_question
+        self.null_threshold = null_threshold
         self.dropout = dropout
         if kwargs.get("compile", True):
             self.compile()
@@ -129,6 +132,7 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
             "preprocessor": self.preprocessor,
             "stride": self.stride,
             "max_question": self.max_question,
+            "null_threshold": self.null_threshold,
             "dropout": self.dropout,
         }
         return type(self)(backbone, **{**arguments, **changes})
@@ -151,7 +155,7 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
     # === Questions in ===
     def is_raw(self, x) -> bool:
         """Whether `x` is a pair of lists of strings: questions and contexts."""
-        return isinstance(x, tuple) and is_text(x)
+        return isinstance(x, tuple) and len(x) == 2 and all(is_text(part) for part in x)
 
     def encode(self, examples: tuple) -> EncodedQuestions:
         """Windows of token ids from a pair of lists: questions and contexts."""
@@ -212,7 +216,8 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
             contexts: list of strings, one a question.
             **options: `max_answer_tokens` and `null_threshold` of `decode_spans`.
         """
-        examples = (questions, contexts)
+        examples = (list(questions), list(contexts))
+        options = {"null_threshold": self.null_threshold, **options}
         return answers_of(self.predict(examples), self.encode(examples), contexts, **options)
 
     def get_config(self):
@@ -220,5 +225,6 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
             **super().get_config(),
             "stride": self.stride,
             "max_question": self.max_question,
+            "null_threshold": self.null_threshold,
             "dropout": self.dropout,
         }

@@ -5,6 +5,7 @@ import keras_hub
 import numpy as np
 from keras import ops
 
+from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.inputs import check_preprocessor
 from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
@@ -19,7 +20,7 @@ class TinyBertSentenceEmbedder(TinyBertTask, keras_hub.models.Task):
     It has no head to train: a student learns it from a sentence encoder by distillation.
 
     Args:
-        backbone: `TinyBertBackbone`. Its pooler, which the task does not read, is frozen.
+        backbone: `TinyBertBackbone`. Its pooler, which the task does not read, is not trained.
         preprocessor: `TinyBertTextClassifierPreprocessor`, which holds the tokenizer, or `None` to
             feed tensors only.
 
@@ -48,7 +49,6 @@ class TinyBertSentenceEmbedder(TinyBertTask, keras_hub.models.Task):
         if preprocessor is not None:
             check_preprocessor(backbone, preprocessor)
         self.backbone = backbone
-        backbone.pooler.trainable = False
         self.preprocessor = preprocessor
         inputs = backbone.input
         outputs = self.compute_logits(backbone(inputs), inputs)
@@ -111,6 +111,11 @@ class TinyBertSentenceEmbedder(TinyBertTask, keras_hub.models.Task):
             batch_size: int. Defaults to `32`.
             **kwargs: `shuffle`, `seed` and more of `LengthBucketedBatches`.
         """
+        if isinstance(texts, tuple):
+            raise TinyBertError(
+                "Expected a list of single texts to embed. Received: a pair of lists"
+            )
+        targets = None if targets is None else np.asarray(targets, "float32")
         encoded = self.encode(texts)
         return LengthBucketedBatches(
             encoded.token_ids,

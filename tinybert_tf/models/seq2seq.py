@@ -17,6 +17,8 @@ from tinybert_tf.text.pair_batches import PairBatches
 from tinybert_tf.text.spacing import join_chinese
 from tinybert_tf.text.strings import check_strings
 
+PURPOSES = ("translation", "summarization")
+
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
 class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
@@ -39,6 +41,8 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
         tie_output: bool. Whether the decoder's word table is its output matrix too. Defaults to
             `True`.
         label_smoothing: float. Of the default loss; see `TokenCrossentropy`. Defaults to `0.1`.
+        purpose: string. `"translation"` or `"summarization"`: what targets are, which decides how
+            they are scored. Defaults to `"translation"`.
 
     Example:
     ```python
@@ -56,7 +60,8 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
 
     backbone_cls = TinyBertBackbone
     preprocessor_cls = TinyBertSeq2SeqPreprocessor
-    kind = "tokens"
+    kind = "seq2seq"
+    reads_pooler = False
 
     def __init__(
         self,
@@ -68,8 +73,13 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
         position_encoding: str = "learned",
         tie_output: bool = True,
         label_smoothing: float = 0.1,
+        purpose: str = "translation",
         **kwargs,
     ):
+        if purpose not in PURPOSES:
+            raise TinyBertError(
+                f"Expected a purpose out of {PURPOSES}. Received: purpose={purpose!r}"
+            )
         own_words = preprocessor is not None and preprocessor.target_tokenizer is not None
         if target_vocabulary_size is None and own_words:
             target_vocabulary_size = preprocessor.target_wordpiece.vocabulary_size
@@ -128,6 +138,7 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
         self.max_target_length = max_target_length
         self.position_encoding = position_encoding
         self.tie_output = tie_output
+        self.purpose = purpose
 
     def on_backbone(self, backbone: TinyBertBackbone, **changes) -> "TinyBertSeq2Seq":
         """Returns a new model of the same task, with a decoder of its own, on another encoder.
@@ -137,15 +148,8 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
             **changes: arguments of the constructor that differ, such as `decoder_layers`, which
                 is otherwise as many as the encoder has.
         """
-        arguments = {
-            "preprocessor": self.preprocessor,
-            "target_vocabulary_size": self.target_vocabulary_size,
-            "max_target_length": self.max_target_length,
-            "position_encoding": self.position_encoding,
-            "tie_output": self.tie_output,
-            "label_smoothing": self.label_smoothing,
-        }
-        return type(self)(backbone, **{**arguments, **changes})
+        common = {**self._arguments(), "preprocessor": self.preprocessor, "decoder_layers": None}
+        return type(self)(backbone, **{**common, **changes})
 
     # === Model ===
     def _decode(self, outputs: dict, inputs: dict) -> dict:
@@ -164,17 +168,6 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
     def intermediates(self) -> dict:
         """The decoder's symbolic tensors that distillation compares; see `Decoder.call`."""
         return {name: list(tensors) for name, tensors in self._intermediates().items()}
-
-    @property
-    def trainable_weights(self):
-        """All but those behind the encoder's last state, which no loss reaches."""
-        layers = [layer for layer in (self.backbone.pooler, self.backbone.reduction) if layer]
-        unread = {id(weight) for layer in layers for weight in layer.weights}
-        return [weight for weight in super().trainable_weights if id(weight) not in unread]
-
-    @property
-    def trainable_variables(self):
-        return self.trainable_weights
 
     def default_loss(self) -> keras.losses.Loss:
         return TokenCrossentropy(self.label_smoothing)
@@ -226,6 +219,19 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
             target_pad_id=target.pad_id,
             **kwargs,
         )
+
+    def distillation_batches(self, sources, targets=None, **kwargs) -> PairBatches:
+        """`batches`, which need targets: a decoder's logits are those along a given target.
+
+        Raises:
+            TinyBertError: If there are none.
+        """
+        if targets is None:
+            raise TinyBertError(
+                "Expected targets beside the sources: the logits that are compared are those "
+                "along a target. `teacher_translations` makes targets. Received: targets=None"
+            )
+        return self.batches(sources, targets, **kwargs)
 
     def predict(self, x, batch_size=None, **kwargs):
         """Returns the logits of tensors that hold both sides; `generate` reads strings.
@@ -285,15 +291,9 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
         return found
 
     def get_config(self):
-        config = super().get_config()
-        config.update(
-            {
-                "decoder_layers": self.decoder_layers,
-                "target_vocabulary_size": self.target_vocabulary_size,
-                "max_target_length": self.max_target_length,
-                "position_encoding": self.position_encoding,
-                "tie_output": self.tie_output,
-                "label_smoothing": self.label_smoothing,
-            }
-        )
-        return config
+        return {**super().get_config(), **self._arguments()}
+
+    def _arguments(self) -> dict:
+        names = ("decoder_layers", "target_vocabulary_size", "max_target_length")
+        names += ("position_encoding", "tie_output", "label_smoothing", "purpose")
+        return {name: getattr(self, name) for name in names}

@@ -20,7 +20,8 @@ class TinyBertTask:
     Attributes:
         kind: string. What one row of logits is, which decides the losses of distillation:
             `"classes"`, `"labels"` (any number of them), `"score"`, `"tokens"` (classes of each
-            token), `"spans"` (start and end among the tokens) or `"embedding"`.
+            token), `"spans"` (start and end among the tokens), `"embedding"` or `"seq2seq"`
+            (the next token at each of the target's).
         checkpoint_head: string. The kind of a Hugging Face checkpoint's head that fits.
         reads_pooler: bool. Whether the logits depend on the encoder's pooler.
     """
@@ -71,6 +72,27 @@ class TinyBertTask:
         return parts if isinstance(examples, tuple) else parts[0]
 
     # === Model ===
+    @property
+    def trainable_weights(self):
+        """All but those behind the encoder's last state, if no loss reaches them."""
+        weights = super().trainable_weights
+        if self.reads_pooler:
+            return weights
+        layers = [layer for layer in (self.backbone.pooler, self.backbone.reduction) if layer]
+        unread = {id(weight) for layer in layers for weight in layer.weights}
+        return [weight for weight in weights if id(weight) not in unread]
+
+    @property
+    def trainable_variables(self):
+        return self.trainable_weights
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """As Keras, with weights `(batch,)` also where tokens have labels."""
+        by_example = sample_weight is not None and len(sample_weight.shape) == 1
+        if by_example and self.kind in TOKEN_LABELS:
+            sample_weight = ops.expand_dims(sample_weight, -1)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """As `keras.Model.compile`, with BERT's defaults for what is `"auto"`.
 
@@ -149,6 +171,7 @@ class TinyBertTask:
             **kwargs: `epochs`, `callbacks`, `verbose` and more of `keras.Model.fit`.
         """
         size = batch_size or 32
+        check_class_weight(self, class_weight)
         if isinstance(validation_data, tuple) and self.is_raw(validation_data[0]):
             validation_data = self.batches(
                 validation_data[0], validation_data[1], batch_size=size, shuffle=False
@@ -217,12 +240,28 @@ class TinyBertTask:
         found: list = [None] * len(batches.token_ids)
         for step in range(len(batches)):
             (features, *_) = batches.batch(0, step)
+            features = {name: features[name] for name in self.input}
             logits = np.asarray(self.predict_on_batch(features))
             for row, values in zip(batches.rows(0, step), logits, strict=True):
                 found[row] = values[: len(batches.token_ids[row])]
         return found
 
 
+def check_class_weight(model, class_weight) -> None:
+    """Refuses weights of classes where an example has no single class.
+
+    Raises:
+        TinyBertError: If there are weights, and the logits are not of classes.
+    """
+    if class_weight is not None and model.kind not in ("classes", "labels"):
+        raise TinyBertError(
+            "Expected class_weight with a text classifier only. "
+            f"Received: class_weight={class_weight!r}, {type(model).__name__}"
+        )
+
+
 QUIET = {"verbose": 0}
+# Kinds of logits whose labels are one a token.
+TOKEN_LABELS = ("tokens", "seq2seq")
 # Kinds of logits of which every token has a row.
 BY_TOKEN = ("tokens", "spans")

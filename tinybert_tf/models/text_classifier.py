@@ -222,12 +222,12 @@ class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
             **kwargs,
         )
 
-    def fit(self, x=None, y=None, class_weight=None, **kwargs):
+    def fit(self, x=None, y=None, *args, class_weight=None, **kwargs):
         """As `TinyBertTask.fit`; `class_weight` may be `"balanced"` for lists of strings."""
         if isinstance(class_weight, str):
             numbers = self.encode_labels(y)
             class_weight = class_weights(numbers, self.num_classes, scheme=class_weight)
-        return super().fit(x, y, class_weight=class_weight, **kwargs)
+        return super().fit(x, y, *args, class_weight=class_weight, **kwargs)
 
     def predict_proba(self, x, batch_size=None, **kwargs) -> np.ndarray:
         """Returns probabilities `(n, num_classes)`: softmax, or sigmoid when multi-label.

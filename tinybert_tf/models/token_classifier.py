@@ -15,7 +15,7 @@ from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.models.token_crossentropy import TokenAccuracy
 from tinybert_tf.text.batches import POSITION_MASK, LengthBucketedBatches
-from tinybert_tf.text.word_pieces import EncodedWords, as_words, encode_words
+from tinybert_tf.text.word_pieces import EncodedWords, as_words, encode_windows
 
 # The label of a piece that carries no tag.
 NO_TAG = -1
@@ -29,7 +29,7 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
     nothing else.
 
     Args:
-        backbone: `TinyBertBackbone`. Its pooler, which a tagger does not read, is frozen.
+        backbone: `TinyBertBackbone`. Its pooler, which a tagger does not read, is not trained.
         labels: list of strings, the tags in the order of the logits, such as `["O", "B-person",
             "I-person"]`. Defaults to `None`: the tag numbers.
         num_classes: int. Defaults to `None`: the number of labels.
@@ -67,7 +67,6 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
 
         # === Layers ===
         self.backbone = backbone
-        backbone.pooler.trainable = False
         self.preprocessor = preprocessor
         self.output_dropout = keras.layers.Dropout(
             dropout, dtype=backbone.dtype_policy, name="classifier_dropout"
@@ -150,13 +149,17 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
     # === Words in ===
     def is_raw(self, x) -> bool:
         """Whether `x` is a list of sentences: strings, or lists of words."""
+        if isinstance(x, np.ndarray):
+            return is_text(x)
         return isinstance(x, list) and (
-            not x or isinstance(x[0], str) or (isinstance(x[0], list) and is_text(x[0]))
+            not x
+            or isinstance(x[0], str)
+            or is_text(list(x[0]) if isinstance(x[0], tuple) else x[0])
         )
 
     def encode(self, sentences) -> EncodedWords:
-        """Token ids and first pieces of sentences, strings or lists of words."""
-        return encode_words(self.wordpiece, as_words(sentences), max_length=self.sequence_length)
+        """Windows of token ids from sentences, strings or lists of words."""
+        return encode_windows(self.wordpiece, as_words(sentences), self.sequence_length)
 
     def encode_labels(self, tags) -> list[np.ndarray]:
         """Turns tag names or numbers, a list a sentence, into int32 arrays.
@@ -176,13 +179,13 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
         batch_size: int = 32,
         **kwargs,
     ) -> LengthBucketedBatches:
-        """Tokenizes sentences into batches of similar length.
+        """Tokenizes sentences, long ones in windows, into batches of similar length.
 
         Args:
             sentences: list of lists of words, or of strings, which are cut into words.
             labels: list of lists of tags, one a word. Defaults to `None`.
-            sample_weight: float array `(n,)`. Defaults to `None`.
-            batch_size: int. Defaults to `32`.
+            sample_weight: float array, one a sentence. Defaults to `None`.
+            batch_size: int. Windows a step. Defaults to `32`.
             **kwargs: `shuffle`, `seed` and more of `LengthBucketedBatches`.
 
         Raises:
@@ -192,15 +195,13 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
         tags = None
         if labels is not None:
             _check_counts(sentences, labels)
-            tags = [
-                _at_first_pieces(row, first, len(ids))
-                for row, first, ids in zip(
-                    self.encode_labels(labels), encoded.first_pieces, encoded.token_ids, strict=True
-                )
-            ]
+            tags = _at_first_pieces(self.encode_labels(labels), encoded)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight, "float32")[encoded.row]
         return LengthBucketedBatches(
             encoded.token_ids,
             labels=tags,
+            token_labels=True,
             sample_weight=sample_weight,
             batch_size=batch_size,
             pad_id=self.wordpiece.pad_id,
@@ -220,15 +221,12 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
     def predict_proba(self, sentences) -> list[np.ndarray]:
         """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
 
-        Words beyond the model's length have NaN.
+        A sentence longer than the model is read in overlapping windows.
         """
         return words_of(self.predict_outputs(sentences), self.encode(sentences))
 
     def tag(self, sentences) -> list[list[str]]:
-        """Returns a tag for each word; an `I-` without its `B-` becomes one.
-
-        Words beyond the model's length get `"O"`, if that is a tag, else the first tag.
-        """
+        """Returns a tag for each word; an `I-` without its `B-` becomes one."""
         return [best_tags(rows, self.labels) for rows in self.predict_proba(sentences)]
 
     def find_entities(self, texts: list[str]) -> list[list[dict]]:
@@ -264,10 +262,16 @@ def _check_counts(sentences, labels) -> None:
             )
 
 
-def _at_first_pieces(tags: np.ndarray, first: np.ndarray, length: int) -> np.ndarray:
-    labels = np.full(length, NO_TAG, "int32")
-    labels[first] = tags[: len(first)]
-    return labels
+def _at_first_pieces(tags: list[np.ndarray], encoded: EncodedWords) -> list[np.ndarray]:
+    """Of each window the labels of its pieces."""
+    found = []
+    for ids, first, words, row in zip(
+        encoded.token_ids, encoded.first_pieces, encoded.words, encoded.row, strict=True
+    ):
+        labels = np.full(len(ids), NO_TAG, "int32")
+        labels[first] = tags[row][words]
+        found.append(labels)
+    return found
 
 
 def _mask(first: np.ndarray, length: int) -> np.ndarray:

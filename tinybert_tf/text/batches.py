@@ -100,8 +100,7 @@ class LengthBucketedBatches(ResumableBatches):
         segment_ids: list of integer arrays of the same shapes, or None for zeros. Defaults to
             `None`.
         labels: array or None. Class ids `(n,)`, multi-hot labels `(n, classes)` or any other
-            targets with `n` rows; integers become int32 and floats float32. A list of integer
-            arrays, one id a token, is padded as the rows are, with -1. Defaults to `None`.
+            targets with `n` rows; integers become int32 and floats float32. Defaults to `None`.
         sample_weight: array of shape `(n,)` or None. Defaults to `None`.
         batch_size: int. Rows in a batch; one batch of an epoch may be smaller. Defaults to `32`.
         shuffle: bool. `False` sorts all rows by length instead, the same every epoch, for
@@ -116,6 +115,8 @@ class LengthBucketedBatches(ResumableBatches):
             Defaults to `None`.
         token_extra: dict of lists of integer arrays, one number a token. More inputs, padded with
             0, such as which pieces begin a word. Defaults to `None`.
+        token_labels: bool. Whether `labels` is a list of integer arrays, one id a token, which is
+            padded as the rows are, with -1. Defaults to `False`.
 
     Raises:
         TinyBertError: If there are no rows, numbers of rows differ, a row is empty or longer than
@@ -137,14 +138,14 @@ class LengthBucketedBatches(ResumableBatches):
         max_length: int | None = None,
         extra: dict[str, np.ndarray] | None = None,
         token_extra: dict[str, list[np.ndarray]] | None = None,
+        token_labels: bool = False,
     ):
         _at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
         _at_least(1, bucket_batches=bucket_batches)
         _at_least(0, seed=seed, pad_id=pad_id)
         self.token_ids = list(token_ids)
         self.segment_ids = None if segment_ids is None else list(segment_ids)
-        by_token = isinstance(labels, list) and labels and isinstance(labels[0], np.ndarray)
-        self.token_labels = bool(by_token)
+        self.token_labels = token_labels and labels is not None
         self.labels = labels if labels is None or self.token_labels else _as_targets(labels)
         self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, "float32")
         self.extra = {name: np.asarray(value, "float32") for name, value in (extra or {}).items()}

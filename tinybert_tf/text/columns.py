@@ -34,9 +34,9 @@ LABEL_NAMES = (
     "sentiment",
     "topic",
     "coarse",
-    "score",
-    "similarity",
 )
+# A regression's; elsewhere a column of this name is no label.
+SCORE_NAMES = ("score", "similarity", "rating")
 PAIR_NAMES = (
     ("sentence1", "sentence2"),
     ("premise", "hypothesis"),
@@ -62,8 +62,9 @@ def find_roles(
     label: str | None = None,
     text_pair: str | None = None,
     require_labels: bool = True,
+    scores: bool = False,
 ) -> Roles:
-    """Chooses columns by the given names, else by the usual ones.
+    """Chooses columns by the given names, else by the usual ones; of scores by theirs too.
 
     Raises:
         TinyBertError: If a column is missing; the message lists those found.
@@ -83,7 +84,8 @@ def find_roles(
 
     text_index = None if text is None else given("text", text)
     pair_index = None if text_pair is None else given("text_pair", text_pair)
-    label_index = usual(LABEL_NAMES) if label is None else given("label", label)
+    label_names = (*LABEL_NAMES, *SCORE_NAMES) if scores else LABEL_NAMES
+    label_index = usual(label_names) if label is None else given("label", label)
     if text is None and text_pair is None:
         for names in PAIR_NAMES:
             if all(name in position for name in names):
@@ -93,7 +95,7 @@ def find_roles(
         text_index = usual(TEXT_NAMES)
     for argument, index, names in (
         ("text", text_index, TEXT_NAMES),
-        ("label", label_index if require_labels else 0, LABEL_NAMES),
+        ("label", label_index if require_labels else 0, label_names),
     ):
         if index is None:
             raise TinyBertError(

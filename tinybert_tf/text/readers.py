@@ -28,6 +28,7 @@ def read_examples(
     multi_label: bool = False,
     delimiter: str | None = None,
     require_labels: bool = True,
+    scores: bool = False,
 ) -> Examples:
     """Reads texts and labels from a table with named columns.
 
@@ -44,6 +45,8 @@ def read_examples(
             separates them by `|`, `;` or `,`. Defaults to `False`.
         delimiter: string or None. The character between fields. Defaults to `None`, by extension.
         require_labels: bool. Whether a file without a label column is refused. Defaults to `True`.
+        scores: bool. Whether labels are scores: columns of that name are recognized too. Defaults
+            to `False`.
 
     Returns:
         The `Examples`; labels are strings whatever the file holds.
@@ -58,7 +61,7 @@ def read_examples(
         table = read_table(path, delimiter)
     else:
         raise TinyBertError(f"`path` is expected to be a path. Received: path={path!r}")
-    roles = find_roles(table.columns, table.source, text, label, text_pair, require_labels)
+    roles = find_roles(table.columns, table.source, text, label, text_pair, require_labels, scores)
 
     def column(index: int | None, parse) -> list | None:
         if index is None:

@@ -21,17 +21,21 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, eq=False)
 class EncodedWords:
-    """Sentences as pieces that know their words.
+    """Sentences, or windows of them, as pieces that know their words.
 
     Attributes:
         token_ids: list of int32 arrays of shape `(length,)`, `[CLS]` and `[SEP]` included.
-        first_pieces: list of int32 arrays of shape `(words that fit,)`. The position of each
-            word's first piece in `token_ids`; words cut off at the end are left out.
+        first_pieces: list of int32 arrays. The positions in `token_ids` of the first pieces of the
+            words that this window speaks for.
+        words: list of int32 arrays of the same shapes. Which words of the sentence they are.
+        row: int32 array `(windows,)`. Which sentence each window is of.
         word_counts: list of ints. All words of each sentence.
     """
 
     token_ids: list[np.ndarray]
     first_pieces: list[np.ndarray]
+    words: list[np.ndarray]
+    row: np.ndarray
     word_counts: list[int]
 
     def __len__(self) -> int:
@@ -61,19 +65,71 @@ def encode_words(
         TinyBertError: If a sentence is no list of strings, or `max_length` is less than 3.
     """
     room = _room(max_length)
-    token_ids, first_pieces, word_counts = [], [], []
-    for pieces in _pieces_of(wordpiece, sentences):
-        counts = [len(ids) for ids in pieces]
-        firsts = np.cumsum([1, *counts[:-1]], dtype="int32") if counts else np.zeros(0, "int32")
-        ids = [token_id for word in pieces for token_id in word][:room]
-        token_ids.append(np.array([wordpiece.cls_id, *ids, wordpiece.sep_id], "int32"))
-        first_pieces.append(firsts[firsts <= room])
-        word_counts.append(len(counts))
-    return EncodedWords(token_ids, first_pieces, word_counts)
+    rows = _pieces_of(wordpiece, sentences)
+    encoded = [_encode(wordpiece, pieces, room) for pieces in rows]
+    return EncodedWords(
+        [ids for ids, _ in encoded],
+        [firsts for _, firsts in encoded],
+        [np.arange(len(firsts), dtype="int32") for _, firsts in encoded],
+        np.arange(len(rows), dtype="int32"),
+        [len(pieces) for pieces in rows],
+    )
+
+
+def encode_windows(
+    wordpiece: WordPiece,
+    sentences: Sequence[Sequence[str]],
+    max_length: int = 128,
+    overlap: int = 32,
+) -> EncodedWords:
+    """As `encode_words`, but sentences that are too long become overlapping windows.
+
+    Each word is spoken for by the one window in which it has most context.
+
+    Args:
+        wordpiece: `WordPiece`.
+        sentences: list of lists of strings.
+        max_length: int. The longest window. Defaults to `128`.
+        overlap: int. Words that neighbours share at most. Defaults to `32`.
+
+    Raises:
+        TinyBertError: As `encode_words`.
+    """
+    room = _room(max_length)
+    columns: list[list] = [[], [], [], []]
+    rows = _pieces_of(wordpiece, sentences)
+    for row, pieces in enumerate(rows):
+        windows = cut_windows([len(ids) for ids in pieces], max_length, overlap)
+        chosen = np.array(choose_window(windows), "int64")
+        for index, (start, end) in enumerate(windows or [(0, 0)]):
+            ids, firsts = _encode(wordpiece, pieces[start:end], room)
+            words = np.flatnonzero(chosen == index).astype("int32")
+            found = ids, firsts[words - start], words, row
+            for column, value in zip(columns, found, strict=True):
+                column.append(value)
+    *lists, row = columns
+    return EncodedWords(*lists, np.array(row, "int32"), [len(pieces) for pieces in rows])
+
+
+def _encode(
+    wordpiece: WordPiece, pieces: list[list[int]], room: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the words that fit, and the positions of their first pieces."""
+    counts = [len(ids) for ids in pieces]
+    firsts = np.cumsum([1, *counts[:-1]], dtype="int32") if counts else np.zeros(0, "int32")
+    ids = [token_id for word in pieces for token_id in word][:room]
+    ids = np.array([wordpiece.cls_id, *ids, wordpiece.sep_id], "int32")
+    return ids, firsts[firsts <= room]
 
 
 def as_words(sentences: Sequence[str | Sequence[str]]) -> list[list[str]]:
-    """Sentences as lists of words; strings are cut by `split_words`."""
+    """Sentences as lists of words; strings are cut by `split_words`.
+
+    Raises:
+        TinyBertError: If there is one string instead of a list.
+    """
+    if isinstance(sentences, str):
+        raise TinyBertError(f"Expected a list of sentences. Received: one string, {sentences!r}")
     return [split_words(row)[0] if isinstance(row, str) else list(row) for row in sentences]
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import keras
 
-from tinybert_tf.models import TinyBertTextClassifier
+from tinybert_tf.models.task import TinyBertTask, check_class_weight
 from tinybert_tf.text.weights import class_weights
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
 
 def finetune(
-    classifier: TinyBertTextClassifier,
+    classifier: TinyBertTask,
     texts,
     labels,
     validation_data: tuple | None = None,
@@ -28,19 +28,19 @@ def finetune(
     callbacks: list | None = None,
     verbose: int | str = "auto",
 ) -> dict[str, list[float]]:
-    """Fine-tunes a classifier with BERT's recipe; an interrupted run resumes from `run_dir`.
+    """Fine-tunes a model with BERT's recipe; an interrupted run resumes from `run_dir`.
 
     Args:
         classifier: `TinyBertTextClassifier`. Trained in place.
         texts: list of strings, or a tuple of two lists for sentence pairs.
-        labels: label names or numbers.
+        labels: label names or numbers; of a sequence-to-sequence model the targets.
         validation_data: a pair (texts, labels), evaluated after each epoch. Defaults to `None`.
         epochs: int. Defaults to `3`.
         batch_size: int. Defaults to `32`.
         learning_rate: float. The peak. Defaults to `5e-5`.
         warmup: float. Share of the steps that warm up. Defaults to `0.1`.
         class_weight: dict, or `"balanced"` for unbalanced labels. Defaults to `None`.
-        loss: a Keras loss on logits, such as `FocalLoss`. Defaults to `None`: cross-entropy.
+        loss: a Keras loss on logits, such as `FocalLoss`. Defaults to `None`: the task's own.
         seed: int. Order of the batches and dropout. Defaults to `0`.
         keep_best: bool. Whether to end with the best epoch by the validation data, the start
             included, instead of the last; see `fit_resumable`. Defaults to `False`.
@@ -51,6 +51,7 @@ def finetune(
     Returns:
         Metric name to one value an epoch; with `keep_best` also `"best_epoch"`.
     """
+    check_class_weight(classifier, class_weight)
     batches = classifier.batches(texts, labels, batch_size=batch_size, seed=seed)
     validation = None
     if validation_data is not None:
