@@ -179,6 +179,7 @@ def limited(megabytes: float) -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_during_training(tables, tiny_hf_folder, tmp_path):
     """The checkpoint of the first epoch does not fit: what was there before stays whole."""
     pytest.importorskip("resource", reason="limits of file sizes are POSIX")

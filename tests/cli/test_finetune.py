@@ -90,6 +90,7 @@ def test_an_unfinished_run_is_no_model(fails, teacher_run, tmp_path):
     assert "Expected a finished run" in fails("predict", tmp_path / "run", "text")
 
 
+@pytest.mark.slow
 def test_multi_label_with_weighted_focal_loss(invoke, tiny_hf_folder, tmp_path):
     rows = [(text, f"{label}|any" if index % 3 else label) for index, (text, label) in
             enumerate(make_rows(60, seed=2))]  # fmt: skip

@@ -74,6 +74,7 @@ class CrashAt(keras.callbacks.Callback):
             raise Crash
 
 
+@pytest.mark.slow
 def test_prunes_and_learns(teacher, student):
     before = student.get_weights()
     result = gradually(teacher, student, last_epochs=8)
@@ -88,6 +89,7 @@ def test_prunes_and_learns(teacher, student):
     assert distance(result) < 0.7 * distance(prune_structure(student, importance, 1, 2))
 
 
+@pytest.mark.slow
 def test_a_step_is_measure_prune_distil(teacher, student):
     keras.utils.set_random_seed(0)
     importance = measure_importance(student, TEXTS, teacher=teacher, batch_size=4)

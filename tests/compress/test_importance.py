@@ -78,6 +78,7 @@ def test_one_batch_of_labels(classifier):
     assert_close(importance, heads, neurons)
 
 
+@pytest.mark.slow
 def test_batches_of_one_are_a_mean_of_absolute_values(classifier):
     texts, labels = TEXTS[:3], LABELS[:3]
     importance = measure_importance(classifier, texts, labels, batch_size=1)

@@ -88,6 +88,7 @@ def test_an_end_between_two_turns_is_reached(classifier):
     assert sparsity(classifier)["total"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_another_fit_keeps_the_zeros(classifier):
     """Its schedule starts again from none."""
     train(classifier, MagnitudePruning(0.5, 0, 4, 1), epochs=2)
@@ -117,6 +118,7 @@ def test_with_distillation(classifier, build_tiny):
 
 
 @pytest.mark.parametrize("settings", [{"dtype": "mixed_bfloat16"}, {"quantization": "static_int8"}])
+@pytest.mark.slow
 def test_other_kinds_of_weights(build_tiny, settings):
     classifier = shake(build_tiny(num_layers=1, **settings), scale=0.1)
     train(classifier, MagnitudePruning(0.5, 0, 2, 1), epochs=2)

@@ -107,6 +107,7 @@ def test_quantization_aware_models(build_tiny, scheme):
         np.testing.assert_allclose(logits(pruned), logits(classifier), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_trains(classifier):
     pruned = prune_vocabulary(classifier, TEXTS).classifier
     before = pruned.backbone.embeddings.token_embedding.embeddings.numpy()
@@ -114,6 +115,7 @@ def test_it_trains(classifier):
     assert (before != pruned.backbone.embeddings.token_embedding.embeddings.numpy()).any()
 
 
+@pytest.mark.slow
 def test_teacher_and_student_share_a_vocabulary_again(classifier, build_tiny):
     student = build_tiny(num_layers=1)
     pruned = prune_vocabulary(classifier, TEXTS)

@@ -68,6 +68,7 @@ def test_random_projections_on_request(teacher, texts):
     assert first[True] < first[False]
 
 
+@pytest.mark.slow
 def test_student_on_a_general_encoder(teacher, texts, labels, tmp_path):
     """Another width, untrained on the task: the fitted head does part of the work."""
     keras.utils.set_random_seed(4)

@@ -66,6 +66,7 @@ def test_teacher_is_frozen_quiet_and_not_saved(teacher, texts):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_intermediate_stage_leaves_the_head_alone(teacher, texts):
     student = tb.student_of(teacher, num_layers=2)
     head = [*student.output_dense.get_weights(), *student.backbone.pooler.get_weights()]
@@ -85,6 +86,7 @@ def test_intermediate_stage_leaves_the_head_alone(teacher, texts):
         {"num_layers": 3, "num_heads": 1},
     ],
 )
+@pytest.mark.slow
 def test_students_of_another_shape(teacher, texts, shape):
     student = tb.student_of(teacher, **{"num_layers": 2, **shape})
     losses = [*tb.intermediate_losses(), *tb.prediction_losses()]

@@ -81,6 +81,7 @@ def test_narrow_attention_keeps_scores_that_live_in_the_subspace(teacher, texts)
     np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_principal_start_beats_random_start(teacher, texts):
     """The narrower student's distance to the teacher, before any training."""
     losses = {}

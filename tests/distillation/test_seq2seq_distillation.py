@@ -12,6 +12,9 @@ from tinybert_tf.distillation.checks import check_on_dev
 from tinybert_tf.distillation.predictions import token_prediction_loss
 from tinybert_tf.text.wordpiece import WordPiece
 
+# A decoder's graphs take long to build.
+pytestmark = pytest.mark.slow
+
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["one", "two", "three", "four", "five"]
 SOURCE = WordPiece([*SPECIALS, *WORDS])

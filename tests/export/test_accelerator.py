@@ -116,6 +116,7 @@ def test_wide_float32_file(gpu, tmp_path):
     assert_answers_differ(check)
 
 
+@pytest.mark.slow
 def test_signatures_are_checked_one_by_one(gpu, classifier, tmp_path):
     path = to_tflite(
         classifier, tmp_path / "m.tflite", target="float32", sequence_length=(8, 16)

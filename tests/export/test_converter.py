@@ -250,6 +250,7 @@ def test_no_room_for_temporary_files(classifier, tmp_path, monkeypatch):
     assert _names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_limit_on_file_size(tmp_path):
     """A real refusal by the kernel, in a process of its own."""
     path = tmp_path / "m.tflite"

@@ -22,6 +22,9 @@ from tinybert_tf.export import (
     seq2seq_to_tflite,
 )
 
+# Exports of several models.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():

@@ -60,6 +60,7 @@ def trained():
     return model
 
 
+@pytest.mark.slow
 def test_learns_scores(trained):
     report = tb.evaluate_regressor(trained, PAIRS, SCORES)
     assert report.pearson > 0.95 and report.mean_squared_error < 0.5

@@ -87,6 +87,7 @@ def test_every_trainable_weight_has_a_gradient(recwarn):
     assert not [v.path for v in model.trainable_variables if "pooler" in v.path]
 
 
+@pytest.mark.slow
 def test_fit_resumable_goes_on_where_it_stopped(tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -182,6 +183,7 @@ def test_accuracy_by_hand():
 
 
 @pytest.mark.parametrize(("target", "tie_output"), [(TARGET, True), (None, False)])
+@pytest.mark.slow
 def test_saves_and_loads(tmp_path, target, tie_output):
     model = make(target, tie_output=tie_output, position_encoding="sinusoidal", decoder_layers=2)
     features, _ = features_of(model)
@@ -201,6 +203,7 @@ def test_saves_and_loads(tmp_path, target, tie_output):
     assert copy.generate(SOURCES[:1]) == model.generate(SOURCES[:1])
 
 
+@pytest.mark.slow
 def test_a_loaded_model_trains_on_as_the_saved_one(tmp_path):
     model = make(None)
     model.compile(optimizer=keras.optimizers.Adam(1e-2), run_eagerly=True)
@@ -265,6 +268,7 @@ def uncached_greedy(model, text, max_length):
     return [i for i in ids[1:] if i != target.sep_id]
 
 
+@pytest.mark.slow
 def test_cached_decoding_is_uncached_decoding():
     """An untrained model rambles on, so that every position is compared."""
     model = make(backbone={"attention_dim": 8}, decoder_layers=2)

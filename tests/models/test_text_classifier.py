@@ -107,6 +107,7 @@ def test_saves_and_loads(tmp_path, trained, head):
         np.testing.assert_allclose(copy.predict(TEXTS[:4], verbose=0), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_loaded_model_trains_on_as_the_saved_one(tmp_path):
     classifier = make()
     classifier.fit(TEXTS, LABELS, verbose=0)
@@ -151,6 +152,7 @@ def test_very_long_text_is_cut():
     assert classifier.predict(["good " * 20_000], verbose=0).shape == (1, 2)
 
 
+@pytest.mark.slow
 def test_mixed_precision_fits():
     keras.utils.set_random_seed(0)
     backbone = tb.TinyBertBackbone(len(VOCABULARY), 1, 2, 8, 16, dtype="mixed_float16")

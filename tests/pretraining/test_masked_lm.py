@@ -71,6 +71,7 @@ def test_keras_file_round_trip(new_masked_lm, tmp_path):
     np.testing.assert_allclose(again.predict_on_batch(inputs())["masked_lm"], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pretraining_learns_and_resumes(new_masked_lm, tmp_path, wordpiece):
     """Texts of one letter each: a hidden one is the one beside it."""
     path = tmp_path / "t.txt"

@@ -38,6 +38,7 @@ def test_word_by_word_is_the_tokenizer(small_vocabulary, lowercase):
         assert spelled(wordpiece, text) == ordinary(wordpiece.tokenize(text))
 
 
+@pytest.mark.slow
 def test_word_by_word_is_the_tokenizer_on_real_text(minilm_folder, data_folder):
     from tinybert_tf.text.readers import read_examples
 

@@ -107,6 +107,7 @@ def test_without_validation_data_it_is_refused():
         tb.finetune(new_classifier(num_layers=1), TEXTS, LABELS, keep_best=True)
 
 
+@pytest.mark.slow
 def test_plain_fit_takes_the_callback():
     classifier = new_classifier(num_layers=1)
     dev = classifier.batches(TEXTS[:8], LABELS[:8], shuffle=False).dataset()

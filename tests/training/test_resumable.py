@@ -86,6 +86,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_seed_decides_the_result():
     same = [fine_tuned()[0].get_weights()[0] for _ in range(2)]
     other = fine_tuned(seed=1)[0].get_weights()[0]
