@@ -22,10 +22,12 @@ def check_on_dev(teacher, student, examples, batches) -> float | None:
     Raises:
         TinyBertError: If it does no better than chance.
     """
-    if student.kind == "seq2seq" and hasattr(teacher, "kind"):
+    if not hasattr(teacher, "kind"):  # an encoder alone
+        return None
+    if student.kind == "seq2seq":
         return check_seq2seq(teacher, batches)
-    labels = getattr(batches, "labels", None)
-    if not hasattr(teacher, "kind") or labels is None:
+    labels = batches.labels
+    if labels is None:
         return None
     if student.kind == "score":
         return check_regression_teacher(teacher.predict(examples, verbose=0), labels)

@@ -10,6 +10,8 @@ import keras
 from keras import ops
 
 from tinybert_tf.distillation.functional import multi_label_prediction_loss, prediction_loss
+from tinybert_tf.models.span_loss import SpanCrossentropy
+from tinybert_tf.text.batches import POSITION_MASK
 
 
 def token_prediction_loss(student, teacher, mask, temperature: float = 1.0):
@@ -71,10 +73,7 @@ def token_label_loss(logits, labels):
 
 def span_label_loss(logits, labels):
     """Cross-entropy of start and end, labels int `(batch, 2)`, averaged over the two."""
-    per_end = keras.losses.sparse_categorical_crossentropy(
-        labels, ops.transpose(logits, (0, 2, 1)), from_logits=True
-    )
-    return ops.mean(per_end, axis=-1)
+    return SpanCrossentropy().call(labels, logits)
 
 
 def _mean_of(per_token, mask):
@@ -84,7 +83,7 @@ def _mean_of(per_token, mask):
 
 def _soft_tokens(student, teacher, temperature, reduction, batch):
     # Without a mask of words, every real token counts.
-    mask = batch.get("position_mask")
+    mask = batch.get(POSITION_MASK)
     mask = batch["padding_mask"] if mask is None else mask
     return token_prediction_loss(student, teacher, mask, temperature)
 
