@@ -25,6 +25,7 @@ import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.compress import prune_during_distillation
+from tinybert_tf.layers.precision import PRECISIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRAINED = ("fine_tuned", "prediction", "intermediate", "random", "augmented", "general")
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--general", type=Path, help="preset of a general student's encoder")
     parser.add_argument("--examples", type=int, help="only so many of either part")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--verbose", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="print the tables, train nothing")
     arguments = parser.parse_args()
@@ -213,7 +215,8 @@ class Ablation:
             return self.model.from_preset(str(preset))
         print(f"=== {folder.relative_to(self.arguments.out)}", flush=True)
         started = time.monotonic()
-        model = train(folder)
+        with tb.matmul_precision(self.arguments.matmul_precision):
+            model = train(folder)
         seconds = round(time.monotonic() - started)
         model.save_to_preset(str(preset))
         if write:

@@ -26,6 +26,7 @@ _PUBLIC = {
     "architecture": "tinybert_tf.config",
     # Training
     "finetune": "tinybert_tf.training",
+    "matmul_precision": "tinybert_tf.layers.precision",
     "FocalLoss": "tinybert_tf.models.focal_loss",
     # Distillation
     "student_of": "tinybert_tf.distillation",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from tinybert_tf.errors import TinyBertError
     from tinybert_tf.evaluate import Comparison, evaluate_classifier, evaluate_regressor
     from tinybert_tf.evaluate.tasks import evaluate_model
+    from tinybert_tf.layers.precision import matmul_precision
     from tinybert_tf.models import (
         TinyBertBackbone,
         TinyBertMaskedLM,

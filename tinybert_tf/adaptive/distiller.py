@@ -13,10 +13,12 @@ from tinybert_tf.distillation.functional import (
     prediction_loss,
 )
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.layers.dense import dense
 from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.precision import PrecisionModel
 
 
-class AdaptiveDistiller(keras.Model):
+class AdaptiveDistiller(PrecisionModel, keras.Model):
     """Trains the sub-networks of an adaptive student together (Hou et al. 2020, section 2).
 
     The loss of a sub-network is `CE(z^T, z^S) + hidden_weight * sum MSE(H^S, H^T)`, over the
@@ -228,8 +230,6 @@ def sandwich_choice(seed: int, step, count: int):
 
 def _projection(name: str, width: int, guide_dim: int, seed: int) -> keras.layers.Dense:
     """W_e or W_h, without bias and shared by all blocks."""
-    layer = keras.layers.Dense(
-        guide_dim, use_bias=False, kernel_initializer=bert_initializer(seed), name=name
-    )
+    layer = dense(guide_dim, use_bias=False, kernel_initializer=bert_initializer(seed), name=name)
     layer.build((None, None, width))
     return layer

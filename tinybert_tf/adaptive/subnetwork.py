@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keras import ops
 
 from tinybert_tf.layers.feed_forward import ACTIVATIONS
+from tinybert_tf.layers.precision import multiply
 
 # DynaBERT's multipliers.
 WIDTHS = (0.25, 0.5, 0.75, 1.0)
@@ -151,4 +152,4 @@ def _attention(attention, num_heads, hidden, mask, training):
 def _dense(layer, x, rows=None, columns=None):
     """A dense layer that has only its first inputs (rows) and outputs (columns)."""
     kernel = ops.cast(layer.kernel[:rows, :columns], layer.compute_dtype)
-    return ops.matmul(x, kernel) + ops.cast(layer.bias[:columns], layer.compute_dtype)
+    return multiply(x, kernel) + ops.cast(layer.bias[:columns], layer.compute_dtype)

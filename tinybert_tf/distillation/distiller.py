@@ -16,11 +16,12 @@ from tinybert_tf.distillation.teachers import (
 )
 from tinybert_tf.distillation.views import encoder_of, observe
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.layers.precision import PrecisionModel
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.text.batches import POSITION_MASK
 
 
-class Distiller(keras.Model):
+class Distiller(PrecisionModel, keras.Model):
     """Trains a student to imitate a frozen teacher (Jiao et al. 2020, equation (11)).
 
     Each step runs one forward pass of the teacher, without dropout and gradient, and one of the

@@ -19,7 +19,7 @@ from tinybert_tf.distillation.functional import (
 from tinybert_tf.distillation.layer_map import resolve_layer_map
 from tinybert_tf.distillation.predictions import KINDS
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.dense import dense
 
 PROJECTIONS = ("auto", "shared", "per_layer", "none")
 
@@ -160,12 +160,7 @@ class HiddenLoss(_LayerwiseTerm):
             return
         count = 1 if mode == "shared" else len(self.pairs)
         self.projections = [
-            keras.layers.Dense(
-                teacher.hidden_dim,
-                use_bias=self.use_bias,
-                kernel_initializer=bert_initializer(),
-                name=f"projection_{index}",
-            )
+            dense(teacher.hidden_dim, use_bias=self.use_bias, name=f"projection_{index}")
             for index in range(count)
         ]
         for projection in self.projections:

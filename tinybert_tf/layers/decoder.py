@@ -9,6 +9,7 @@ from tinybert_tf.layers.decoder_block import DecoderBlock
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.layers.initializers import bert_initializer
 from tinybert_tf.layers.position_table import PositionTable
+from tinybert_tf.layers.precision import multiply
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
@@ -182,7 +183,7 @@ class Decoder(keras.layers.Layer):
         if self.output_dense is not None:
             return ops.cast(self.output_dense(hidden), "float32")
         table = ops.cast(self._words().embeddings, hidden.dtype)
-        logits = ops.matmul(hidden, ops.transpose(table))
+        logits = multiply(hidden, ops.transpose(table))
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
 
     # === One token at a time ===

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from tinybert_tf.layers.initializers import bert_initializer
+from tinybert_tf.layers.dense import dense
+from tinybert_tf.layers.precision import multiply
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
@@ -31,12 +32,7 @@ class MaskedLMHead(keras.layers.Layer):
         self.layer_norm_epsilon = layer_norm_epsilon
 
         # === Layers ===
-        self.transform_dense = keras.layers.Dense(
-            hidden_dim,
-            kernel_initializer=bert_initializer(),
-            dtype=self.dtype_policy,
-            name="transform",
-        )
+        self.transform_dense = dense(hidden_dim, dtype=self.dtype_policy, name="transform")
         self.layer_norm = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
         )
@@ -63,7 +59,7 @@ class MaskedLMHead(keras.layers.Layer):
         hidden = ops.take_along_axis(hidden, ops.expand_dims(positions, -1), axis=1)
         hidden = ops.gelu(self.transform_dense(hidden), approximate=False)
         hidden = self.layer_norm(hidden)
-        logits = ops.matmul(hidden, ops.transpose(ops.cast(self._table(), hidden.dtype)))
+        logits = multiply(hidden, ops.transpose(ops.cast(self._table(), hidden.dtype)))
         return ops.cast(logits + self.bias, "float32")
 
     def compute_output_shape(self, hidden_shape, positions_shape=None):

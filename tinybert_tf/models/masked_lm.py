@@ -6,6 +6,7 @@ import keras_hub
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.layers.masked_lm_head import MaskedLMHead
+from tinybert_tf.layers.precision import PrecisionModel
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import check_preprocessor
@@ -13,7 +14,7 @@ from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
-class TinyBertMaskedLM(keras_hub.models.MaskedLM):
+class TinyBertMaskedLM(PrecisionModel, keras_hub.models.MaskedLM):
     """BERT's pre-training objective on `TinyBertBackbone` (Devlin et al. 2019, section 3.1).
 
     Inputs are the encoder's three and `mask_positions` `(batch, predictions)`; outputs

@@ -6,12 +6,13 @@ import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.layers.precision import PrecisionModel
 from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import is_text
 from tinybert_tf.text.batches import LengthBucketedBatches
 
 
-class TinyBertTask:
+class TinyBertTask(PrecisionModel):
     """The common part of the task models on `TinyBertBackbone`; mixed into a keras-hub task.
 
     A task defines `kind`, `batches`, `compute_logits`, `default_loss` and `default_metrics`; that
