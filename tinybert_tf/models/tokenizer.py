@@ -31,8 +31,8 @@ class TinyBertTokenizer(keras_hub.tokenizers.Tokenizer):
     Args:
         vocabulary: list of strings, or path of a vocab.txt. `None` while a saved model loads its
             assets.
-        **kwargs: `lowercase`, `strip_accents`, `tokenize_chinese_chars` and
-            `max_input_chars_per_word` go to `WordPiece`, the rest to the layer.
+        **kwargs: `lowercase`, `strip_accents`, `tokenize_chinese_chars`,
+            `max_input_chars_per_word` and `rules` go to `WordPiece`, the rest to the layer.
     """
 
     backbone_cls = TinyBertBackbone
@@ -45,6 +45,7 @@ class TinyBertTokenizer(keras_hub.tokenizers.Tokenizer):
                 "strip_accents",
                 "tokenize_chinese_chars",
                 "max_input_chars_per_word",
+                "rules",
             )
             if name in kwargs
         }

@@ -95,6 +95,7 @@ def read_folder_settings(folder: str | os.PathLike) -> tuple[list[str], dict]:
             "strip_accents": "strip_accents",
             "tokenize_chinese_chars": "tokenize_chinese_chars",
             "max_input_chars_per_word": "max_input_chars_per_word",
+            "rules": "rules",
         }
         for hf, ours in names.items():
             # Null means "as lowercase" for accents, and nothing for the others.

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import decoders
 
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.text.bert_rules import BertRules
+from tinybert_tf.text.mediapipe_rules import MediaPipeRules
 from tinybert_tf.text.strings import check_strings, valid_text
 from tinybert_tf.text.vocabulary import (
     SPECIAL_TOKENS,
@@ -20,6 +22,14 @@ from tinybert_tf.text.vocabulary import (
     read_vocabulary,
 )
 
+RULES = ("bert", "mediapipe")
+_DECODER = decoders.WordPiece(prefix="##")
+_DEFAULTS = {
+    "lowercase": True,
+    "strip_accents": None,
+    "tokenize_chinese_chars": True,
+    "max_input_chars_per_word": 100,
+}
 # Texts handed to the Rust code at a time: bounds the memory that full encodings take.
 _TEXTS_PER_CALL = 2048
 # A pair of surrogates, or any other code point.
@@ -52,6 +62,9 @@ class WordPiece:
     `"[SEP]"` in a text, become the special token, also as there. Code points that are no valid
     text (lone surrogates) count as U+FFFD, which the cleaning removes.
 
+    MediaPipe's TextClassifier cuts texts otherwise (accents, capitals beyond ASCII, white space:
+    see `mediapipe_rules`). A model that goes into it is best trained with `rules="mediapipe"`.
+
     Objects are immutable, so that threads may share one.
 
     Args:
@@ -63,9 +76,12 @@ class WordPiece:
         tokenize_chinese_chars: bool. Whether each Chinese character is a word. Defaults to
             `True`.
         max_input_chars_per_word: int. Longer words become `[UNK]`. Defaults to `100`.
+        rules: string. `"bert"`, or `"mediapipe"`, which has no further settings. Defaults to
+            `"bert"`.
 
     Raises:
-        TinyBertError: If the vocabulary is empty, lacks a special token or repeats a token.
+        TinyBertError: If the vocabulary is empty, lacks a special token or repeats a token; if
+            `rules` are unknown, or MediaPipe's are given with another setting.
 
     Example:
         >>> wordpiece = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "play", "##ing"])
@@ -82,6 +98,7 @@ class WordPiece:
         strip_accents: bool | None = None,
         tokenize_chinese_chars: bool = True,
         max_input_chars_per_word: int = 100,
+        rules: str = "bert",
     ):
         if isinstance(vocabulary, (str, os.PathLike)):
             vocabulary = read_vocabulary(vocabulary)
@@ -95,7 +112,8 @@ class WordPiece:
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
             self._ids[token] for token in SPECIAL_TOKENS
         )
-        self._tokenizer = self._build()
+        self.rules = rules
+        self._rules = self._find_rules()
 
     @classmethod
     def from_folder(cls, folder: str | os.PathLike, **overrides) -> "WordPiece":
@@ -116,24 +134,21 @@ class WordPiece:
         vocabulary, settings = read_folder_settings(folder)
         return cls(vocabulary, **{**settings, **overrides})
 
-    def _build(self) -> Tokenizer:
-        tokenizer = Tokenizer(
-            models.WordPiece(
-                self._ids,
-                unk_token="[UNK]",
-                max_input_chars_per_word=self.max_input_chars_per_word,
+    def _find_rules(self) -> BertRules | MediaPipeRules:
+        settings = {name: value for name, value in self.get_config().items() if name != "rules"}
+        if self.rules == "bert":
+            return BertRules(self._ids, **settings)
+        if self.rules != "mediapipe":
+            raise TinyBertError(
+                f"Expected rules out of {', '.join(RULES)}. Received: rules={self.rules!r}"
             )
-        )
-        tokenizer.normalizer = normalizers.BertNormalizer(
-            clean_text=True,
-            handle_chinese_chars=self.tokenize_chinese_chars,
-            strip_accents=self.strip_accents,
-            lowercase=self.lowercase,
-        )
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece(prefix="##")
-        tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-        return tokenizer
+        other = {name: value for name, value in settings.items() if value != _DEFAULTS[name]}
+        if other:
+            raise TinyBertError(
+                "Expected MediaPipe's rules without other settings: it lower-cases ASCII, keeps "
+                f"accents and splits Chinese characters, whatever a file says. Received: {other}"
+            )
+        return MediaPipeRules(self._ids, self.unk_id)
 
     # === Text to ids ===
 
@@ -204,8 +219,7 @@ class WordPiece:
         """Yields each text's ids, whole and without special tokens."""
         for start in range(0, len(texts), _TEXTS_PER_CALL):
             chunk = [valid_text(text) for text in texts[start : start + _TEXTS_PER_CALL]]
-            for encoding in self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
-                yield encoding.ids
+            yield from self._rules.ids(chunk)
 
     def encode_offsets(self, texts: Iterable[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields each text's ids, whole and without special tokens, and where they stand.
@@ -224,13 +238,14 @@ class WordPiece:
         for start in range(0, len(texts), _TEXTS_PER_CALL):
             chunk = texts[start : start + _TEXTS_PER_CALL]
             valid = [valid_text(text) for text in chunk]
-            encodings = self._tokenizer.encode_batch(valid, add_special_tokens=False)
-            for text, joined, encoding in zip(chunk, valid, encodings, strict=True):
-                offsets = np.array(encoding.offsets, "int32").reshape(-1, 2)
+            for text, joined, (ids, places) in zip(
+                chunk, valid, self._rules.pieces(valid), strict=True
+            ):
+                offsets = np.array(places, "int32").reshape(-1, 2)
                 if len(joined) < len(text):
                     firsts = [match.start() for match in re.finditer(_CHARACTER, text)]
                     offsets = np.array([*firsts, len(text)], "int32")[offsets]
-                yield np.array(encoding.ids, "int32"), offsets
+                yield np.array(ids, "int32"), offsets
 
     def piece_ids(self, texts: Iterable[str]) -> list[list[int]]:
         """Returns each text's ids, whole and without `[CLS]` and `[SEP]`.
@@ -247,7 +262,11 @@ class WordPiece:
             TinyBertError: If `text` is not a string.
         """
         (text,) = check_strings([text], "text")
-        return self._tokenizer.encode(valid_text(text), add_special_tokens=False).tokens
+        return [self.vocabulary[token_id] for token_id in next(self._ids_of([text]))]
+
+    def words(self, text: str) -> list[str]:
+        """Returns the words, normalized, that are split into pieces one by one; no specials."""
+        return self._rules.words(valid_text(text))
 
     # === Ids to text ===
 
@@ -263,7 +282,8 @@ class WordPiece:
                 f"Ids are expected to lie between 0 and {self.vocabulary_size - 1}. "
                 f"Received: ids from {min(ids)} to {max(ids)}"
             )
-        return self._tokenizer.decode(ids, skip_special_tokens=True)
+        tokens = (self.vocabulary[token_id] for token_id in ids)
+        return _DECODER.decode([token for token in tokens if token not in SPECIAL_TOKENS])
 
     # === Vocabulary ===
 
@@ -285,6 +305,7 @@ class WordPiece:
             "strip_accents": self.strip_accents,
             "tokenize_chinese_chars": self.tokenize_chinese_chars,
             "max_input_chars_per_word": self.max_input_chars_per_word,
+            **({} if self.rules == "bert" else {"rules": self.rules}),
         }
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -300,6 +321,7 @@ class WordPiece:
             "strip_accents": self.strip_accents,
             "tokenize_chinese_chars": self.tokenize_chinese_chars,
             "max_input_chars_per_word": self.max_input_chars_per_word,
+            **({} if self.rules == "bert" else {"rules": self.rules}),
             **{f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS},
         }
         with atomic_file(folder / "vocab.txt", "wb") as stream:

@@ -1,14 +1,10 @@
 """Words as WordPiece sees them: counted, and split into pieces one by one."""
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable
 
-from tinybert_tf.text.strings import check_strings, valid_text
-from tinybert_tf.text.vocabulary import SPECIAL_TOKENS
+from tinybert_tf.text.strings import check_strings
 from tinybert_tf.text.wordpiece import WordPiece
-
-_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
 def split_words(wordpiece: WordPiece, text: str) -> list[str]:
@@ -21,14 +17,7 @@ def split_words(wordpiece: WordPiece, text: str) -> list[str]:
         wordpiece: `WordPiece`.
         text: string.
     """
-    tokenizer = wordpiece._tokenizer
-    return [
-        word
-        for part in _SPECIAL.split(valid_text(text))
-        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(
-            tokenizer.normalizer.normalize_str(part)
-        )
-    ]
+    return wordpiece.words(text)
 
 
 def count_words(wordpiece: WordPiece, texts: Iterable[str]) -> Counter[str]:
