@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tinybert_tf as tb
+from tinybert_tf.export import TFLiteClassifier, to_tflite
 from tinybert_tf.export.graph_edits import name_tensors
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import pack_model, parse_model
@@ -180,3 +181,32 @@ def characters(generator: np.random.Generator, count: int) -> list[int]:
     highest = int(generator.choice([0x180, 0x3000, 0xD800, sys.maxunicode + 1]))
     codes = generator.integers(1, highest, size=4 * count)
     return [int(code) for code in codes if not 0xD800 <= code < 0xE000][:count]
+
+
+# === In a model ===
+
+
+def test_a_model_reads_by_the_rules_and_keeps_them(build_tiny, tmp_path):
+    model = build_tiny()
+    before = model.predict_proba(["a good film\u00a0fan", "a good film"])
+    model.use_tokenizer("mediapipe")
+    after = model.predict_proba(["a good film\u00a0fan", "a good film"])
+    assert np.abs(after[0] - before[0]).max() > 0
+    np.testing.assert_array_equal(after[1], before[1])
+    model.save_to_preset(str(tmp_path))
+    loaded = tb.TinyBertTextClassifier.from_preset(str(tmp_path))
+    assert loaded.wordpiece.rules == "mediapipe"
+    assert tb.student_of(loaded, num_layers=1).wordpiece.rules == "mediapipe"
+    loaded.use_tokenizer("bert")
+    assert loaded.wordpiece.rules == "bert"
+
+
+def test_a_checkpoint_is_loaded_with_the_rules(tiny_hf_folder, tmp_path):
+    model = tb.TinyBertTextClassifier.from_hf(
+        str(tiny_hf_folder), labels=["no", "yes"], tokenizer="mediapipe"
+    )
+    path = to_tflite(model, tmp_path / "m.tflite", target="float32").path
+    runner = TFLiteClassifier(path)
+    assert runner.tokenizer.rules == "mediapipe"
+    texts = ["a good\u00a0film", "CAFÉ good", "good"]
+    np.testing.assert_allclose(runner.predict_proba(texts), model.predict_proba(texts), atol=1e-5)

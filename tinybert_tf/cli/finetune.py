@@ -15,6 +15,13 @@ from tinybert_tf.cli.tasks import TASKS
 from tinybert_tf.errors import TinyBertError
 
 
+class Tokenizer(str, Enum):
+    """Rules of `WordPiece`."""
+
+    bert = "bert"
+    mediapipe = "mediapipe"
+
+
 class ClassWeight(str, Enum):
     """Schemes of `class_weights`."""
 
@@ -35,6 +42,15 @@ MultiLabel = Annotated[
     typer.Option(
         "--multi-label",
         help="Any number of labels a text, separated by | ; or , in one cell.",
+        rich_help_panel="Data",
+    ),
+]
+Rules = Annotated[
+    Tokenizer,
+    typer.Option(
+        "--tokenizer",
+        help="Rules that cut texts into word pieces: mediapipe for a file that MediaPipe's "
+        "TextClassifier will run, whose tokenizer is not BERT's.",
         rich_help_panel="Data",
     ),
 ]
@@ -116,6 +132,7 @@ def finetune(
     max_length: options.MaxLength = None,
     class_weight: Weighting = None,
     focal_gamma: FocalGamma = None,
+    tokenizer: Rules = Tokenizer.bert,
     architecture: Architecture = None,
     decoder_blocks: DecoderBlocks = None,
     vocabulary_size: VocabularySize = None,
@@ -150,6 +167,11 @@ def finetune(
             "Expected --multi-label, --class-weight and --focal-gamma with --task classification "
             f"only. Received: --task {chosen.name}"
         )
+    if chosen.name not in ("classification", "regression") and tokenizer != Tokenizer.bert:
+        raise TinyBertError(
+            "Expected --tokenizer mediapipe with --task classification or regression, the tasks of "
+            f"MediaPipe's TextClassifier. Received: --task {chosen.name}"
+        )
     if chosen.name == "embedding":
         chosen.check(None, None)
     shape = Shape(architecture, decoder_blocks, vocabulary_size)
@@ -170,6 +192,7 @@ def finetune(
         "focal_gamma": focal_gamma,
         "keep_best": keep_best,
         "seed": seed,
+        **({} if tokenizer == Tokenizer.bert else {"tokenizer": tokenizer.value}),
         **(asdict(shape) if chosen.generates else {}),
     }
     paths = {"train": train, "dev": dev, "dev_share": dev_share, "teacher": teacher, **columns}
@@ -196,6 +219,7 @@ def _train(run, split, arguments: dict, teacher: str | None, settings: dict) -> 
             )
         else:
             classifier = load_pretrained(teacher, split.task, arguments, settings["max_length"])
+            classifier.use_tokenizer(settings.get("tokenizer", classifier.wordpiece.rules))
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
     from tinybert_tf.cli.results import dev_results, draw_history
     from tinybert_tf.evaluate.tasks import kind_of_report

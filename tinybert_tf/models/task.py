@@ -9,6 +9,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.precision import PrecisionModel
 from tinybert_tf.models.heads import adamw, load_heads, save_heads
 from tinybert_tf.models.inputs import is_text
+from tinybert_tf.models.tokenizer import TinyBertTokenizer
 from tinybert_tf.text.batches import LengthBucketedBatches
 
 
@@ -141,6 +142,26 @@ class TinyBertTask(PrecisionModel):
                 "feed token_ids, segment_ids and padding_mask. Received: preprocessor=None"
             )
         return self.preprocessor.tokenizer.wordpiece
+
+    def use_tokenizer(self, rules: str) -> None:
+        """Cuts texts by other rules from now on, with the same vocabulary.
+
+        Args:
+            rules: string. `"bert"`, or `"mediapipe"` for a model whose file MediaPipe will run:
+                its tokenizer differs (see `WordPiece`), and the model should learn on what it will
+                be fed.
+
+        Raises:
+            TinyBertError: If the rules are unknown, or do not go with the tokenizer's settings.
+        """
+        wordpiece = self.wordpiece
+        if rules == wordpiece.rules:
+            return
+        options = {**wordpiece.get_config(), "rules": rules}
+        changed = TinyBertTokenizer(wordpiece.vocabulary, **options)
+        self.preprocessor = type(self.preprocessor)(
+            changed, sequence_length=self.preprocessor.sequence_length
+        )
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """Lets tensors that are tokenized already pass."""

@@ -101,6 +101,7 @@ class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
         multi_label: bool | None = None,
         sequence_length: int = 128,
         dropout: float = 0.1,
+        tokenizer: str = "bert",
         **backbone_overrides,
     ) -> "TinyBertTextClassifier":
         """Loads a Hugging Face BERT folder or hub name, or huawei-noah's TinyBERT files.
@@ -116,11 +117,13 @@ class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
             multi_label: bool. See the class. Defaults to `None`: as the checkpoint states.
             sequence_length: int. Longest input in tokens. Defaults to `128`.
             dropout: float. Dropout rate before the head. Defaults to `0.1`.
+            tokenizer: string. `"mediapipe"` cuts texts by the rules of MediaPipe's TextClassifier
+                instead of BERT's; see `use_tokenizer`. Defaults to `"bert"`.
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
         """
         from tinybert_tf.models.from_checkpoint import task_from_hf
 
-        return task_from_hf(
+        model = task_from_hf(
             cls,
             name_or_folder,
             labels,
@@ -131,6 +134,8 @@ class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
             multi_label=multi_label,
             dropout=dropout,
         )
+        model.use_tokenizer(tokenizer)
+        return model
 
     def on_backbone(self, backbone: TinyBertBackbone, **changes) -> "TinyBertTextClassifier":
         """Returns a new classifier of the same task, with a head of its own, on another encoder.
