@@ -14,6 +14,10 @@ _NAMES = {
     "ExportResult": "converter",
     "to_tflite": "converter",
     "seq2seq_to_tflite": "seq2seq_converter",
+    "Bundle": "bundle",
+    "write_bundle": "bundle",
+    "read_bundle": "bundle_check",
+    "verify_bundle": "bundle_check",
     "time_file": "benchmark",
     "measure_subnetworks": "budget",
     "check_delegates": "delegates",
@@ -35,6 +39,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Bundle",
     "DelegateReport",
     "ExportResult",
     "GpuCheck",
@@ -54,18 +59,23 @@ __all__ = [
     "open_file",
     "quantize",
     "quantize_aware",
+    "read_bundle",
     "read_metadata",
     "read_model_file",
     "seq2seq_to_tflite",
     "time_file",
     "to_tflite",
     "verify",
+    "verify_bundle",
+    "write_bundle",
 ]
 
 if TYPE_CHECKING:
     from tinybert_tf.export.accelerator import GpuCheck, check_gpu
     from tinybert_tf.export.benchmark import time_file
     from tinybert_tf.export.budget import measure_subnetworks
+    from tinybert_tf.export.bundle import Bundle, write_bundle
+    from tinybert_tf.export.bundle_check import read_bundle, verify_bundle
     from tinybert_tf.export.converter import ExportResult, to_tflite
     from tinybert_tf.export.delegates import DelegateReport, check_delegates
     from tinybert_tf.export.metadata import ModelMetadata

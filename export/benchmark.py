@@ -25,7 +25,8 @@ def time_file(
 ) -> Latency:
     """Times the graph of a file, without tokenization.
 
-    Shapes are static, so that the figure does not depend on the text.
+    Shapes are static, so that the figure does not depend on the text. Of a file with several
+    lengths the longest is timed.
 
     Args:
         path: path. A `.tflite` text classifier.
@@ -40,8 +41,12 @@ def time_file(
         TinyBertError: If the file cannot be run or an argument is out of range.
     """
     runner = open_file(path, num_threads=threads)
-    runner.run(np.zeros(runner.sequence_length, "int32"))
-    return time_calls(runner.invoke, repeats=repeats, warmup=warmup)
+    ids = np.zeros(runner.sequence_length, "int32")
+    runner.run(ids)
+    # Of a file with several signatures, `invoke` would run the first.
+    single = len(runner.sequence_lengths) == 1
+    call = runner.invoke if single else lambda: runner.run(ids)
+    return time_calls(call, repeats=repeats, warmup=warmup)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class TFLiteModel:
         return self.sequence_lengths[-1]
 
     @property
+    def input_order(self) -> tuple[str, ...]:
+        """What the graph's inputs take, in their order: `ids`, `mask` and `segment_ids`."""
+        return self._order
+
+    @property
     def tokenizer(self) -> WordPiece:
         """The tokenizer.
 

@@ -79,12 +79,12 @@ def export(
 
     if not is_tflite(out_file):
         raise TinyBertError(f"Expected a file ending in .tflite. Received: {str(out_file)!r}")
-    lengths = None if max_length is None else _lengths(max_length)
+    lengths = None if max_length is None else length_list(max_length)
     with working("loading the model"):
         classifier = load_model(run, task=None if task is None else task.value)
         corpus = None if texts is None else texts_of(classifier, texts)
         from tinybert_tf import export as exporting
-    name = target.value if target is not None else _target_of(classifier)
+    name = target.value if target is not None else target_of(classifier)
     with working(f"converting for target {name}"):
         if task_of(classifier).generates:
             result = _export_seq2seq(classifier, out_file, name, lengths, corpus)
@@ -126,13 +126,14 @@ def _export_seq2seq(model, out_file: Path, target: str, lengths: list[int] | Non
     return seq2seq_to_tflite(model, out_file, target=target, sequence_length=length)
 
 
-def _target_of(classifier) -> str:
+def target_of(classifier) -> str:
     """The target that a classifier was quantized for; universal when it was not."""
     scheme = classifier.backbone.quantization or "dynamic_int8"
     return next((t.name for t in TARGETS.values() if t.scheme == scheme), "universal")
 
 
-def _lengths(value: str) -> list[int]:
+def length_list(value: str) -> list[int]:
+    """Several numbers, separated by commas."""
     try:
         return [int(part) for part in value.split(",")]
     except ValueError as error:

@@ -13,7 +13,20 @@ from tinybert_tf.cli.results import percent, shown
 from tinybert_tf.cli.tasks import task_of
 from tinybert_tf.errors import TinyBertError
 
-File = Annotated[Path, typer.Argument(help="The .tflite file.", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE|BUNDLE", help="The .tflite file, or a bundle.", show_default=False
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DATA]",
+        help="Labelled texts, as 'finetune' takes them; of a bundle not needed.",
+        show_default=False,
+    ),
+]
 Against = Annotated[
     Path | None,
     typer.Option(
@@ -53,7 +66,7 @@ _GPU_TEXTS = 8
 @guarded
 def verify(
     file: File,
-    data: options.LabeledData,
+    data: Data = None,
     task: options.Task = None,
     against: Against = None,
     min_accuracy: MinAccuracy = None,
@@ -75,7 +88,16 @@ def verify(
         tinybert-tf verify model.tflite dev.csv --against runs/student
         tinybert-tf verify model.tflite dev.csv --min-accuracy 0.9
         tinybert-tf verify model.tflite dev.csv --gpu
+        tinybert-tf verify bundle
     """
+    if file.is_dir():
+        file = _check_bundle(file, threads)
+        if data is None:
+            return
+    elif data is None:
+        raise TinyBertError(
+            f"Expected labelled texts after the file. Received: {str(file)!r} alone"
+        )
     with working("loading"):
         from tinybert_tf.cli.models import load_any, load_model, start
 
@@ -118,6 +140,23 @@ def verify(
     if gpu_check is not None:
         gpu_check.require()
     _check_score(found.score, called, min_accuracy, file, data)
+
+
+def _check_bundle(folder: Path, threads: int) -> Path:
+    """Checks a bundle and returns its model."""
+    with working("checking the bundle"):
+        from tinybert_tf.export.bundle_check import verify_bundle
+
+        found = verify_bundle(folder, num_threads=threads)
+    manifest = found.bundle.manifest
+    rows = {
+        "model": manifest["name"],
+        "files": f"{found.files}, checksums right",
+        "golden vectors": f"{found.rows} replayed, same token ids",
+        "largest difference": f"{found.largest_difference:.2g}",
+    }
+    out.print(pairs_table(str(folder), rows))
+    return found.bundle.model
 
 
 def _check_score(score: float, called: str, least: float | None, file: Path, data: str) -> None:

@@ -1,0 +1,53 @@
+"""`tinybert-tf bundle` and `tinybert-tf verify BUNDLE`."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def bundled(invoke, teacher_run, tables, tmp_path_factory):
+    """The bundle of a run, and what the command printed. Read only."""
+    folder = tmp_path_factory.mktemp("bundled") / "bundle"
+    given = ["--data", tables / "dev.csv", "--name", "Tiny", "--license", "MIT"]
+    result = invoke("bundle", teacher_run, "--target", "float32", *given, "--out", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_a_run_becomes_a_bundle(bundled):
+    folder, printed = bundled
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["name"] == "Tiny" and manifest["licenses"]["model"] == "MIT"
+    assert manifest["measured"]["examples"] == 40
+    assert manifest["origin"]["command"] == "finetune"
+    assert f"{100 * manifest['measured']['score']:.2f} %" in printed
+    assert "golden vectors" in printed and "next: tinybert-tf verify" in printed.replace("\n", " ")
+
+
+def test_verify_replays_it(invoke, bundled, tables):
+    folder, _ = bundled
+    result = invoke("verify", folder)
+    assert result.exit_code == 0, result.output
+    assert "checksums right" in result.output and "replayed" in result.output
+    scored = invoke("verify", folder, tables / "dev.csv")
+    assert scored.exit_code == 0 and "accuracy" in scored.output
+
+
+def test_a_file_is_bundled_as_it_is(invoke, fails, exported, tmp_path):
+    result = invoke("bundle", exported, "--out", tmp_path / "b")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "b" / "model.tflite").read_bytes() == exported.read_bytes()
+    line = fails("bundle", exported, "--target", "small", "--out", tmp_path / "c")
+    assert "run folder for --target" in line and not (tmp_path / "c").exists()
+
+
+def test_errors(fails, bundled, exported, tmp_path):
+    folder, _ = bundled
+    assert "--overwrite" in fails("bundle", exported, "--out", folder)
+    assert "a folder with manifest.json" in fails("verify", tmp_path)
+    assert "labelled texts after the file" in fails("verify", exported)
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "labels.txt").write_text("other\n", "utf-8")
+    assert "Expected 'labels.txt' as it was bundled" in fails("verify", tmp_path)
