@@ -1,5 +1,6 @@
 # make demo   a new environment, then teacher -> student -> int8 -> .tflite (about 10 minutes)
 # make test   a new environment, then the test suite
+# make docs   the documentation site, in build/site
 # make lint   style and format, in an environment of its own
 #
 # PYTHON=python3.12 chooses the interpreter (3.10 to 3.12), VENV=folder the environment,
@@ -34,7 +35,7 @@ install = \
 		"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check $(1); \
 	}
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo:
 	@$(new_venv)
@@ -57,5 +58,10 @@ lint:
 	"$(VENV)/bin/ruff" check .
 	"$(VENV)/bin/ruff" format --check .
 
+docs: VENV ?= .venv-docs
+docs:
+	@[ -x "$(VENV)/bin/mkdocs" ] || { $(new_venv); $(call install,-e '.[docs]'); }
+	NO_MKDOCS_2_WARNING=1 "$(VENV)/bin/python" -m mkdocs build --strict
+
 clean:
-	rm -rf .venv-demo .venv-test .venv-lint build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv-demo .venv-test .venv-lint .venv-docs build dist *.egg-info .pytest_cache .ruff_cache

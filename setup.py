@@ -23,6 +23,13 @@ HF = ["transformers>=4.50", "torch==2.13.0"]
 TRANSLATION = ["sacrebleu>=2.4", "rouge-score>=0.1.2"]
 BENCHMARK = [*HF, "onnx>=1.17", "onnxruntime>=1.20"]
 NOTEBOOK = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.7,<10",
+    "mkdocstrings[python]>=1.0,<2",
+    "mkdocstrings-python>=2.0,<3",
+    "latex2mathml>=3.78,<4",
+]
 DEV = ["ruff==0.17.6"]  # pinned: newer versions bring new rules
 
 setup(
@@ -76,6 +83,7 @@ setup(
         "translation": TRANSLATION,
         "benchmark": BENCHMARK,
         "notebook": NOTEBOOK,
+        "docs": DOCS,
         "test": [
             "pytest>=8.3",
             "pytest-xdist>=3.6",
@@ -89,6 +97,7 @@ setup(
             *HF,
             *TRANSLATION,
             *NOTEBOOK,
+            *DOCS,
             *DEV,
         ],
         "dev": DEV,

@@ -47,14 +47,22 @@ class Data:
 
 
 def _recipe(
-    max_length, measure, rate, distill_rate, epochs=3, teacher_epochs=None, **model
+    max_length,
+    measure,
+    rate,
+    distill_rate,
+    epochs=3,
+    teacher_epochs=None,
+    prediction_epochs=None,
+    **model,
 ) -> Task:
+    prediction_epochs = prediction_epochs or epochs
     return Task(
         max_length=max_length,
         measure=measure,
         teacher={"epochs": teacher_epochs or epochs, "learning_rate": rate},
-        student={"epochs": epochs, "learning_rate": rate},
-        epochs={"intermediate": epochs + 1, "prediction": epochs},
+        student={"epochs": prediction_epochs, "learning_rate": rate},
+        epochs={"intermediate": epochs + 1, "prediction": prediction_epochs},
         learning_rate={"intermediate": distill_rate, "prediction": distill_rate},
         quantization={"epochs": 1, "learning_rate": distill_rate / 2},
         **model,
@@ -64,9 +72,11 @@ def _recipe(
 TASKS = {
     "sst2": _recipe(64, "accuracy", 5e-5, 1e-4),
     "clinc150": _recipe(48, "accuracy", 2e-4, 2e-4),
-    "trec_qc": _recipe(48, "macro_f1", 2e-4, 2e-4, epochs=5, teacher_epochs=10),
+    "trec_qc": _recipe(
+        48, "macro_f1", 2e-4, 2e-4, epochs=5, teacher_epochs=10, prediction_epochs=12
+    ),
     "snips_nlu": _recipe(48, "accuracy", 1e-4, 1e-4, epochs=2),
-    "stsb": _recipe(96, "spearman", 5e-5, 1e-4, epochs=4),
+    "stsb": _recipe(96, "spearman", 5e-5, 1e-4, epochs=4, prediction_epochs=8),
     "wnut17": _recipe(96, "f1", 2e-4, 2e-4, epochs=4, model="TinyBertTokenClassifier"),
     "snips_slots": _recipe(64, "f1", 2e-4, 2e-4, epochs=2, model="TinyBertTokenClassifier"),
     "squad": _recipe(192, "f1", 1e-4, 1e-4, epochs=2, model="TinyBertQuestionAnswering"),

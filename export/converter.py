@@ -16,7 +16,13 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold
 from tinybert_tf.evaluate.scope_scores import FILE_SCORES
 from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
-from tinybert_tf.export.lowering import INPUT_NAMES, OUTPUT_NAMES, LoweredTask
+from tinybert_tf.export.lowering import (
+    ATTENTION_NAME,
+    FIRST_ONLY,
+    INPUT_NAMES,
+    OUTPUT_NAMES,
+    LoweredTask,
+)
 from tinybert_tf.export.lowering_int8 import LoweredInt8Task
 from tinybert_tf.export.metadata import write_metadata
 from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
@@ -72,6 +78,7 @@ def to_tflite(
     scheme: str | None = None,
     metadata: bool = True,
     out_of_scope: OutOfScopeThreshold | None = None,
+    attention: bool = False,
 ) -> ExportResult:
     """Writes a classifier as a `.tflite` file for one sentence of a fixed length.
 
@@ -100,6 +107,9 @@ def to_tflite(
         out_of_scope: OutOfScopeThreshold of the `"probability"` or the `"entropy"`, packed with
             the metadata: `TFLiteClassifier.classify` then answers `None` to texts of no known
             class. Best chosen on the probabilities of such a file. Defaults to `None`.
+        attention: bool. Whether a text classifier has a second output `attention`, float32 `(1,
+            heads * sequence_length)`: what [CLS] attends to in the last block, head by head. It
+            costs next to nothing; MediaPipe shows it as a second head. Defaults to `False`.
 
     Returns:
         ExportResult.
@@ -122,6 +132,11 @@ def to_tflite(
         )
     if out_of_scope is not None:
         _check_out_of_scope(out_of_scope, classifier, metadata)
+    if attention and (classifier.kind not in FIRST_ONLY or target == "npu_int8"):
+        raise TinyBertError(
+            "Expected a text classifier or regression, and another target than npu_int8, for an "
+            f"output of attention. Received: kind={classifier.kind!r}, target={target!r}"
+        )
     scheme = scheme_of(profile, scheme, classifier.backbone.quantization)
     lengths = _lengths(classifier, sequence_length)
     if target == "small" and texts is not None and classifier.backbone.quantization is None:
@@ -130,28 +145,34 @@ def to_tflite(
     if scheme is not None and classifier.backbone.quantization is None:
         classifier = quantize_aware(classifier, scheme, calibration_texts=texts)
     weights = read_weights(classifier)
-    model = _build(weights, lengths, profile)
+    model = _build(weights, lengths, profile, attention)
     check_requirements(model, profile, Path(path))
-    content = pack_model(model, _metadata(classifier) if metadata else None, files)
+    content = pack_model(model, _metadata(classifier, attention) if metadata else None, files)
     with atomic_file(path, "wb") as stream:
         stream.write(content)
     return ExportResult(Path(path), len(content), lengths, target, scheme or "float32")
 
 
-def _build(weights: TaskWeights, lengths: tuple[int, ...], target: Target) -> schema.ModelT:
+def _build(
+    weights: TaskWeights, lengths: tuple[int, ...], target: Target, attention: bool
+) -> schema.ModelT:
     """The flatbuffer as an object tree: one subgraph and signature a length."""
     models = {}
     for length in lengths:
         key = "serving_default" if len(lengths) == 1 else f"tokens_{length}"
-        models[key] = _build_one(weights, length, target)
+        models[key] = _build_one(weights, length, target, attention)
     return next(iter(models.values())) if len(models) == 1 else merge_models(models)
 
 
-def _build_one(weights: TaskWeights, length: int, target: Target) -> schema.ModelT:
+def _build_one(weights: TaskWeights, length: int, target: Target, attention: bool) -> schema.ModelT:
     integer = weights.scheme is not None and find_scheme(weights.scheme).integer_activations
-    lowered = LoweredInt8Task(weights) if integer else LoweredTask(weights, nnapi=target.nnapi)
+    if integer:
+        lowered = LoweredInt8Task(weights)
+    else:
+        lowered = LoweredTask(weights, nnapi=target.nnapi, attention=attention)
     model = parse_model(convert(lowered, length, integer), "the converter's output")
-    name_tensors(model, INPUT_NAMES, (OUTPUT_NAMES[weights.kind],))
+    outputs = (OUTPUT_NAMES[weights.kind], *((ATTENTION_NAME,) if attention else ()))
+    name_tensors(model, INPUT_NAMES, outputs)
     equalize_ranks(model)
     if not integer:
         pack_weights(model, lowered.grids)
@@ -231,7 +252,7 @@ _DESCRIPTIONS = {
 }
 
 
-def _metadata(classifier: TinyBertTask) -> bytes:
+def _metadata(classifier: TinyBertTask, attention: bool) -> bytes:
     name, description = _DESCRIPTIONS[classifier.kind]
     return write_metadata(
         name=name,
@@ -239,6 +260,7 @@ def _metadata(classifier: TinyBertTask) -> bytes:
         vocabulary_file=VOCABULARY_FILE,
         labels_file=LABELS_FILE,
         description_files=(SETTINGS_FILE,),
+        attention=attention,
     )
 
 

@@ -45,8 +45,10 @@ OUTPUT_NAMES = {
     "spans": "logits",
     "embedding": "embedding",
 }
+# A second output of a text classifier.
+ATTENTION_NAME = "attention"
 # Kinds that read the vector of [CLS] only.
-_FIRST_ONLY = ("classes", "labels", "score")
+FIRST_ONLY = ("classes", "labels", "score")
 
 _ACTIVATIONS = {
     "gelu": lambda x: tf.nn.gelu(x, approximate=False),
@@ -73,6 +75,8 @@ class LoweredTask(tf.Module):
             `-1000.0`.
         nnapi: bool. Whether to keep to what NNAPI maps: the word table read by GATHER, GELU
             composed of products and a sigmoid. Defaults to `False`.
+        attention: bool. Whether a text classifier also puts out what [CLS] attends to in the last
+            block, probabilities `(1, heads * S)`. Defaults to `False`.
 
     Attributes:
         grids: dict from the bytes of a constant, as the converter stores it, to its grid and, of
@@ -87,6 +91,7 @@ class LoweredTask(tf.Module):
         weights: TaskWeights,
         masked_score: float = MASKED_SCORE,
         nnapi: bool = False,
+        attention: bool = False,
     ):
         super().__init__(name="tinybert")
         if weights.activation not in _ACTIVATIONS:
@@ -100,6 +105,7 @@ class LoweredTask(tf.Module):
             self._activation = composed_gelu
         self._masked_score = masked_score
         self._lookup = tf.gather if nnapi else _embedding_lookup
+        self._attended: list | None = [] if attention else None
         self.grids: dict[bytes, tuple[Grid, np.ndarray | None]] = {}
 
     def signature(self, sequence_length: int) -> tf.types.experimental.ConcreteFunction:
@@ -114,17 +120,22 @@ class LoweredTask(tf.Module):
 
         @tf.function(input_signature=specs, autograph=False)
         def classify(ids, mask, segment_ids):
-            return {OUTPUT_NAMES[self._weights.kind]: self._output(ids, mask, segment_ids)}
+            outputs = {OUTPUT_NAMES[self._weights.kind]: self._output(ids, mask, segment_ids)}
+            if self._attended is not None:
+                last = self._attended.pop()
+                outputs[ATTENTION_NAME] = tf.reshape(last, (1, -1))
+                self._attended.clear()
+            return outputs
 
         return classify.get_concrete_function()
 
     def _output(self, ids, mask, segment_ids) -> tf.Tensor:
         """Int32 `(1, S)` inputs to the output of the task's kind."""
         weights = self._weights
-        hidden = self._encode(ids, mask, segment_ids, weights.kind in _FIRST_ONLY)
+        hidden = self._encode(ids, mask, segment_ids, weights.kind in FIRST_ONLY)
         if weights.kind == "embedding":
             return self._embedding(hidden, mask)
-        if weights.kind in _FIRST_ONLY:
+        if weights.kind in FIRST_ONLY:
             return self._of_text(hidden)
         logits = self._dense(hidden, weights.logits, "logits")
         logits = tf.reshape(logits, (1, ids.shape[1], weights.num_classes))
@@ -230,6 +241,8 @@ class LoweredTask(tf.Module):
             _split_heads(query, heads, (0, 2, 1, 3)), _split_heads(key, heads, (0, 2, 3, 1))
         )
         probabilities = self._softmax(scores, score_bias, name)
+        if self._attended is not None:
+            self._attended.append(probabilities)
         context = tf.matmul(probabilities, _split_heads(value, heads, (0, 2, 1, 3)))
         context = self._round(context, f"{name}/context")
         context = tf.reshape(tf.transpose(context, (0, 2, 1, 3)), (1, 1, queries.shape[2], -1))

@@ -68,6 +68,7 @@ def write_metadata(
     vocabulary_file: str,
     labels_file: str,
     description_files: tuple[str, ...] = (),
+    attention: bool = False,
 ) -> bytes:
     """Serializes the metadata of a BERT text classifier with inputs ids, mask, segment_ids.
 
@@ -77,6 +78,7 @@ def write_metadata(
         vocabulary_file: string. Name of the packed vocabulary.
         labels_file: string. Name of the packed class names.
         description_files: tuple of strings. Further packed files. Defaults to `()`.
+        attention: bool. Whether there is a second output. Defaults to `False`.
     """
     features = {_CONTENT_TYPE: Byte(_FEATURE_PROPERTIES), _CONTENT_PROPERTIES: {}}
     inputs = [
@@ -90,6 +92,17 @@ def write_metadata(
         _TENSOR_STATS: {_STATS_MAX: [1.0], _STATS_MIN: [0.0]},
         _TENSOR_FILES: [_file(labels_file, "Class names, one a line.", _TENSOR_AXIS_LABELS)],
     }
+    outputs = [output]
+    if attention:
+        text = "What the classification token attends to in the last block, head by head."
+        outputs.append(
+            {
+                _TENSOR_NAME: "attention",
+                _TENSOR_DESCRIPTION: text,
+                _TENSOR_CONTENT: features,
+                _TENSOR_STATS: output[_TENSOR_STATS],
+            }
+        )
     vocabulary = _file(vocabulary_file, "WordPiece vocabulary, one token a line.", _VOCABULARY)
     tokenizer = {
         _UNIT_TYPE: Byte(_BERT_TOKENIZER_OPTIONS),
@@ -97,7 +110,7 @@ def write_metadata(
     }
     subgraph = {
         _SUBGRAPH_INPUTS: inputs,
-        _SUBGRAPH_OUTPUTS: [output],
+        _SUBGRAPH_OUTPUTS: outputs,
         _SUBGRAPH_INPUT_UNITS: [tokenizer],
     }
     model = {

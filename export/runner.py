@@ -98,6 +98,28 @@ class TFLiteClassifier(TFLiteModel):
         unknown = detect(self.out_of_scope.scores(probabilities), self.out_of_scope)
         return [None if out else name for out, name in zip(unknown, answers, strict=True)]
 
+    def attention(self, text: str) -> tuple[list[str], np.ndarray]:
+        """What [CLS] attends to in the last block, of a file that was exported with it.
+
+        Args:
+            text: string.
+
+        Returns:
+            The tokens, and float32 `(heads, tokens)`, rows that sum to 1.
+
+        Raises:
+            TinyBertError: If the file has no such output.
+        """
+        encoded = self.encode([text])
+        ids = encoded.token_ids[0]
+        found = self.run_attention(ids, encoded.segment_ids[0])
+        if found is None:
+            raise TinyBertError(
+                "Expected a file exported with attention=True (--attention). "
+                f"Received: {str(self.path)!r}"
+            )
+        return [self.tokenizer.vocabulary[token_id] for token_id in ids], found
+
     def _normalized(self, probabilities: np.ndarray) -> np.ndarray:
         """An int8 softmax returns multiples of 1/256, whose sum may miss 1."""
         total = probabilities.sum()

@@ -13,6 +13,8 @@ from tinybert_tf.quiet import quiet_stderr
 from tinybert_tf.text.wordpiece import WordPiece
 
 _INPUTS = ("ids", "mask", "segment_ids")
+# The second output of a text classifier that was exported with it.
+ATTENTION = "attention"
 
 
 class TFLiteModel:
@@ -59,7 +61,7 @@ class TFLiteModel:
         self._interpreter = open_interpreter(file, num_threads)
         self._signatures = self._find_signatures(file) if len(self.sequence_lengths) > 1 else {}
         self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
-        self._output_index = self._interpreter.get_output_details()[0]["index"]
+        self._output_indices = [d["index"] for d in self._interpreter.get_output_details()]
         self._read(file)
 
     def _read(self, file: ModelFile) -> None:
@@ -137,37 +139,55 @@ class TFLiteModel:
                 its word table.
         """
         length = len(token_ids)
+        output = self._outputs(token_ids, segment_ids)[0]
+        return self._normalized(output[:length] if self.by_token else output)
+
+    def run_attention(
+        self, token_ids: np.ndarray, segment_ids: np.ndarray | None = None
+    ) -> np.ndarray | None:
+        """The second output of a file that was exported with it, `(heads, tokens)`, or `None`."""
+        outputs = self._outputs(token_ids, segment_ids)
+        if len(outputs) == 1:
+            return None
+        columns = self._columns(len(token_ids))
+        return outputs[1].reshape(-1, columns)[:, : len(token_ids)]
+
+    def _columns(self, length: int) -> int:
+        """The shortest input that holds so many tokens."""
         if length > self.sequence_length:
             raise TinyBertError(
                 f"Expected at most {self.sequence_length} token ids. Received: {length}"
             )
-        columns = next(size for size in self.sequence_lengths if size >= length)
+        return next(size for size in self.sequence_lengths if size >= length)
+
+    def _outputs(self, token_ids, segment_ids) -> list[np.ndarray]:
+        """One call: what the graph puts out, without the axis of size 1."""
+        length = len(token_ids)
+        columns = self._columns(length)
         rows = {name: np.zeros((1, columns), "int32") for name in _INPUTS}
         rows["ids"][0, :length] = token_ids
         rows["mask"][0, :length] = 1
         if segment_ids is not None:
             rows["segment_ids"][0, :length] = segment_ids
         if self._signatures:
-            output = self._run_signature(self._signatures[columns], rows)
-        else:
-            for name, index in zip(self._order, self._input_indices, strict=True):
-                self._interpreter.set_tensor(index, rows[name])
-            self.invoke()
-            output = self._interpreter.get_tensor(self._output_index)[0]
-        return self._normalized(output[:length] if self.by_token else output)
+            return self._run_signature(self._signatures[columns], rows)
+        for name, index in zip(self._order, self._input_indices, strict=True):
+            self._interpreter.set_tensor(index, rows[name])
+        self.invoke()
+        return [self._interpreter.get_tensor(index)[0] for index in self._output_indices]
 
     def _normalized(self, output: np.ndarray) -> np.ndarray:
         """The output as callers want it."""
         return output
 
-    def _run_signature(self, key: str, rows: dict[str, np.ndarray]) -> np.ndarray:
+    def _run_signature(self, key: str, rows: dict[str, np.ndarray]) -> list[np.ndarray]:
         try:
             outputs = self._interpreter.get_signature_runner(key)(**rows)
         except RuntimeError as error:
             raise TinyBertError(
                 f"Expected inputs that the file can run on. Received: {error}"
             ) from error
-        return next(iter(outputs.values()))[0]
+        return [outputs[name][0] for name in sorted(outputs, key=lambda name: name == ATTENTION)]
 
     def invoke(self) -> None:
         """Runs the first graph on the inputs that were set last.
@@ -204,6 +224,8 @@ class TFLiteModel:
         """Length and number of outputs of one graph."""
         inputs = [graph.tensors[index] for index in graph.inputs]
         outputs = [graph.tensors[index] for index in graph.outputs]
+        if len(outputs) == 2 and tensor_name(outputs[1]) == ATTENTION:
+            del outputs[1]
         fits = (
             len(inputs) == 3
             and len(outputs) == 1

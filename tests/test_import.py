@@ -20,7 +20,7 @@ RANKS = {
     **dict.fromkeys(("training", "augmentation"), 5),
     "distillation": 6,
     **dict.fromkeys(("compress", "pretraining"), 7),
-    "adaptive": 8,
+    **dict.fromkeys(("adaptive", "report"), 8),
     "export": 9,
     "cli": 10,
 }

@@ -74,5 +74,7 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with quiet_stderr():
-        import tensorflow  # noqa: F401, I001
+        import tensorflow  # noqa: I001
         import keras_hub  # noqa: F401
+    # Short jobs trace a function for several lengths and models, which it would warn of.
+    tensorflow.get_logger().setLevel(logging.ERROR)

@@ -188,7 +188,7 @@ class Run:
 
     def _clear(self) -> None:
         """Deletes what a run writes, metrics first, so that a kill leaves no half-finished look."""
-        for name in (METRICS, LOG, "checkpoints", "tb", "model", "plots", CONFIG):
+        for name in (METRICS, LOG, "report.html", "checkpoints", "tb", "model", "plots", CONFIG):
             path = self.folder / name
             if path.is_dir():
                 shutil.rmtree(path)

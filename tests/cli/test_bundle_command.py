@@ -10,7 +10,8 @@ def bundled(invoke, teacher_run, tables, tmp_path_factory):
     """The bundle of a run, and what the command printed. Read only."""
     folder = tmp_path_factory.mktemp("bundled") / "bundle"
     given = ["--data", tables / "dev.csv", "--name", "Tiny", "--license", "MIT"]
-    result = invoke("bundle", teacher_run, "--target", "float32", *given, "--out", folder)
+    target = ["--target", "float32", "--attention"]
+    result = invoke("bundle", teacher_run, *target, *given, "--out", folder)
     assert result.exit_code == 0, result.output
     return folder, result.output
 
@@ -21,6 +22,7 @@ def test_a_run_becomes_a_bundle(bundled):
     assert manifest["name"] == "Tiny" and manifest["licenses"]["model"] == "MIT"
     assert manifest["measured"]["examples"] == 40
     assert manifest["origin"]["command"] == "finetune"
+    assert manifest["model"]["attention_heads"] > 0
     assert f"{100 * manifest['measured']['score']:.2f} %" in printed
     assert "golden vectors" in printed and "next: tinybert-tf verify" in printed.replace("\n", " ")
 

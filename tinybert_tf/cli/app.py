@@ -7,9 +7,11 @@ import typer
 
 from tinybert_tf import __version__
 from tinybert_tf.cli.benchmark import benchmark
+from tinybert_tf.cli.bundle import bundle
 from tinybert_tf.cli.demo import demo
 from tinybert_tf.cli.distill import distill
 from tinybert_tf.cli.evaluate import evaluate
+from tinybert_tf.cli.explain import explain
 from tinybert_tf.cli.export import export
 from tinybert_tf.cli.finetune import finetune
 from tinybert_tf.cli.info import info
@@ -17,6 +19,7 @@ from tinybert_tf.cli.inspect import inspect
 from tinybert_tf.cli.predict import predict
 from tinybert_tf.cli.prune import prune_vocabulary
 from tinybert_tf.cli.quantize import quantize
+from tinybert_tf.cli.report import report
 from tinybert_tf.cli.verify import verify
 
 app = typer.Typer(
@@ -35,8 +38,11 @@ for _command, _group in (
     (distill, "Train"),
     (quantize, "Train"),
     (evaluate, "Judge"),
+    (report, "Judge"),
+    (explain, "Judge"),
     (prune_vocabulary, "Ship"),
     (export, "Ship"),
+    (bundle, "Ship"),
     (verify, "Ship"),
     (inspect, "Ship"),
     (benchmark, "Ship"),

@@ -9,7 +9,14 @@ import typer
 from tinybert_tf.cli import options
 from tinybert_tf.cli.console import file_size, hint, out, pairs_table, working
 from tinybert_tf.cli.errors import guarded
-from tinybert_tf.cli.export import Length, TargetOption, Texts, length_list, target_of
+from tinybert_tf.cli.export import (
+    Attention,
+    Length,
+    TargetOption,
+    Texts,
+    length_list,
+    target_of,
+)
 from tinybert_tf.cli.results import percent
 from tinybert_tf.cli.tasks import task_of, texts_of
 from tinybert_tf.errors import TinyBertError
@@ -45,6 +52,7 @@ def bundle(
     target: TargetOption = None,
     max_length: Length = None,
     texts: Texts = None,
+    attention: Attention = False,
     name: Name = None,
     license: License = None,
     text_column: options.TextColumn = None,
@@ -69,10 +77,10 @@ def bundle(
     with tempfile.TemporaryDirectory(prefix="tinybert_tf-") as folder:
         file = source
         if is_tflite(source):
-            _refuse_export_options(source, target, max_length, texts)
+            _refuse_export_options(source, target, max_length, texts, attention)
         else:
             file = Path(folder) / "model.tflite"
-            _export(source, file, target, max_length, texts)
+            _export(source, file, target, max_length, texts, attention)
         runner = load_file(file)
         inputs = labels = None
         if data is not None:
@@ -106,8 +114,13 @@ def bundle(
     hint(f"next: tinybert-tf verify {out_folder}; {out_folder}/README.md says what to copy")
 
 
-def _refuse_export_options(source: Path, target, max_length, texts) -> None:
-    given = {"--target": target, "--max-length": max_length, "--texts": texts}
+def _refuse_export_options(source: Path, target, max_length, texts, attention: bool) -> None:
+    given = {
+        "--target": target,
+        "--max-length": max_length,
+        "--texts": texts,
+        "--attention": attention or None,
+    }
     named = [name for name, value in given.items() if value is not None]
     if named:
         raise TinyBertError(
@@ -116,7 +129,7 @@ def _refuse_export_options(source: Path, target, max_length, texts) -> None:
         )
 
 
-def _export(run: Path, file: Path, target, max_length: str | None, texts) -> None:
+def _export(run: Path, file: Path, target, max_length: str | None, texts, attention: bool) -> None:
     from tinybert_tf.cli.models import load_model
 
     lengths = None if max_length is None else length_list(max_length)
@@ -126,7 +139,14 @@ def _export(run: Path, file: Path, target, max_length: str | None, texts) -> Non
         from tinybert_tf.export import to_tflite
     name = target.value if target is not None else target_of(classifier)
     with working(f"converting for target {name}"):
-        to_tflite(classifier, file, target=name, sequence_length=lengths, texts=corpus)
+        to_tflite(
+            classifier,
+            file,
+            target=name,
+            sequence_length=lengths,
+            texts=corpus,
+            attention=attention,
+        )
 
 
 def _origin(source: Path) -> dict | None:

@@ -52,6 +52,14 @@ Metadata = Annotated[
     ),
 ]
 
+Attention = Annotated[
+    bool,
+    typer.Option(
+        "--attention",
+        help="A second output: what the classification token attends to in the last block.",
+    ),
+]
+
 
 @guarded
 def export(
@@ -62,6 +70,7 @@ def export(
     max_length: Length = None,
     texts: Texts = None,
     metadata: Metadata = True,
+    attention: Attention = False,
     debug: options.Debug = False,
 ) -> None:
     """Write a classifier as a .tflite file for phones and browsers.
@@ -96,6 +105,7 @@ def export(
                 sequence_length=lengths,
                 texts=corpus,
                 metadata=metadata,
+                attention=attention,
             )
     trained = classifier.backbone.quantization is not None
     rows = {
