@@ -30,6 +30,8 @@ DOCS = [
     "mkdocstrings-python>=2.0,<3",
     "latex2mathml>=3.78,<4",
 ]
+# Drives a Chromium that is installed already; it downloads none.
+BROWSER = ["playwright>=1.50"]
 DEV = ["ruff==0.17.6"]  # pinned: newer versions bring new rules
 
 setup(
@@ -98,6 +100,7 @@ setup(
             *TRANSLATION,
             *NOTEBOOK,
             *DOCS,
+            *BROWSER,
             *DEV,
         ],
         "dev": DEV,

@@ -81,7 +81,9 @@ def make(arguments: argparse.Namespace) -> export.Bundle:
         run_dir=arguments.work / "int8",
         **common,
     )
-    file = export.to_tflite(quantized, arguments.work / "model.tflite", target="small").path
+    file = export.to_tflite(
+        quantized, arguments.work / "model.tflite", target="small", attention=True
+    ).path
     return export.write_bundle(
         file,
         arguments.out,
