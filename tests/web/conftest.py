@@ -8,7 +8,6 @@ from web_sites import (
     make_bundle,
     need,
     serve,
-    with_attention,
 )
 
 from tinybert_tf.export import to_tflite
@@ -32,16 +31,13 @@ def web_bundles(web_classifier, tmp_path_factory):
     """Folders of bundles by name: float32, universal and attention."""
     folder = tmp_path_factory.mktemp("bundles")
     found = {}
-    for name, target, lengths in (
-        ("float32", "float32", LONG_LENGTHS),
-        ("universal", "universal", None),
+    for name, options in (
+        ("float32", {"target": "float32", "sequence_length": LONG_LENGTHS}),
+        ("universal", {"target": "universal"}),
+        ("attention", {"target": "universal", "attention": True}),
     ):
-        file = to_tflite(
-            web_classifier, folder / f"{name}.tflite", target=target, sequence_length=lengths
-        ).path
+        file = to_tflite(web_classifier, folder / f"{name}.tflite", **options).path
         found[name] = make_bundle(file, folder / name)
-    file = with_attention(folder / "universal.tflite", folder / "attention.tflite")
-    found["attention"] = make_bundle(file, folder / "attention", model=folder / "universal.tflite")
     return found
 
 

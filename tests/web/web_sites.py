@@ -12,10 +12,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.export.bundle import write_bundle
-from tinybert_tf.export.model_file import pack_model, read_model_file
 
 WEB = Path(__file__).parents[2] / "android_demo_assets" / "web"
 LONG_LENGTHS = (8, 16, 32)
@@ -52,11 +50,9 @@ def chromium_path() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def make_bundle(file: Path, folder: Path, model: Path | None = None) -> Path:
-    """A bundle of a file; `model` is the file that it is described by, if not itself."""
-    write_bundle(model or file, folder, texts=TEXTS)
-    shutil.copyfile(file, folder / "model.tflite")
-    sign(folder)
+def make_bundle(file: Path, folder: Path) -> Path:
+    """The bundle of a file."""
+    write_bundle(file, folder, texts=TEXTS)
     return folder
 
 
@@ -73,24 +69,6 @@ def replace(path: Path, data: bytes) -> None:
     """Writes a file anew: sites share theirs by hard links."""
     path.unlink(missing_ok=True)
     path.write_bytes(data)
-
-
-def with_attention(source: Path, target: Path) -> Path:
-    """A copy of a file that also puts out the last block's attention of [CLS]."""
-    file = read_model_file(source)
-    (graph,), (signature,) = file.model.subgraphs, file.model.signatureDefs
-    softmax = [
-        operator.outputs[0]
-        for operator in graph.operators
-        if file.model.operatorCodes[operator.opcodeIndex].builtinCode
-        == schema.BuiltinOperator.SOFTMAX
-        and len(graph.tensors[operator.outputs[0]].shape) == 4
-    ]
-    graph.tensors[softmax[-1]].name = b"attention"
-    graph.outputs = [*graph.outputs, softmax[-1]]
-    signature.outputs.append(schema.TensorMapT(name=b"attention", tensorIndex=softmax[-1]))
-    target.write_bytes(pack_model(file.model, files=file.packed))
-    return target
 
 
 def build_site(bundle: Path, out: Path) -> Path:
