@@ -6,7 +6,9 @@
 Teacher: 6 blocks of width 384; student: 3 such blocks (--student tinybert_4l_312: 4 of width 312);
 30,522 words; random weights. Embedding, hidden-state and raw-score losses, one AdamW step with
 clipping, batch 32, the same threads. The two take turns in one process: ratios of each round, their
-median and quartiles. Then the same step on sst2's sentences in length buckets and padded to 128.
+median and quartiles. In float32, and where dense layers multiply in bfloat16: ours in
+`matmul_precision("bfloat16")`, PyTorch in `torch.autocast`, and ours against PyTorch's float32.
+Then the same step on sst2's sentences in length buckets and padded to 128.
 """
 
 import argparse
@@ -16,6 +18,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+import tinybert_tf as tb
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORDS, BATCH = 30_522, 32
@@ -46,9 +50,16 @@ def run(arguments) -> None:
     for length in arguments.lengths:
         ids = np.random.default_rng(0).integers(1000, WORDS, (BATCH, length)).astype("int32")
         batch = {"token_ids": ids, "segment_ids": ids * 0, "padding_mask": ids * 0 + 1}
-        found[f"{length} tokens, PyTorch / ours"] = ratios(
-            lambda batch=batch: theirs(batch), lambda batch=batch: ours(batch), arguments
-        )
+        for name, slow, fast in (
+            ("float32", theirs, ours),
+            ("bfloat16", theirs.bfloat16, ours.bfloat16),
+            ("PyTorch float32 / ours bfloat16", theirs, ours.bfloat16),
+        ):
+            found[f"{length} tokens, PyTorch / ours, {name}"] = ratios(
+                lambda slow=slow, batch=batch: slow(batch),
+                lambda fast=fast, batch=batch: fast(batch),
+                arguments,
+            )
     found["sst2, padded to 128 / length buckets"] = buckets(ours, arguments)
     for name, row in found.items():
         print(name, {key: round(value, 3) for key, value in row.items()}, flush=True)
@@ -83,8 +94,6 @@ def seconds(function, calls: int) -> float:
 
 def buckets(step: "KerasStep", arguments) -> dict[str, float]:
     """The same sentences, in batches of similar length and padded to 128 tokens."""
-    import tinybert_tf as tb
-
     wordpiece = tb.WordPiece.from_folder(tb.default_teacher())
     texts = tb.read_examples(arguments.data / "sst2" / "train_sentences.tsv").texts
     encoded = wordpiece.encode(texts, max_length=128)
@@ -108,9 +117,9 @@ class KerasStep:
     """One step of our `Distiller`."""
 
     def __init__(self, student: str):
-        import tinybert_tf as tb
         from tinybert_tf.training import bert_optimizer
 
+        self.student, self.rounded = student, None
         self.shapes = [tb.architecture("minilm_6l_384"), tb.architecture(student)]
         teacher, pupil = (tb.TinyBertBackbone(WORDS, **shape) for shape in self.shapes)
         self.distiller = tb.Distiller(pupil, teacher)
@@ -119,6 +128,13 @@ class KerasStep:
 
     def __call__(self, batch: dict) -> None:
         self.distiller.train_on_batch(batch)
+
+    def bfloat16(self, batch: dict) -> None:
+        """The same with dense layers that multiply in bfloat16, in a distiller of their own."""
+        if self.rounded is None:
+            self.rounded = KerasStep(self.student)
+        with tb.matmul_precision("bfloat16"):
+            self.rounded(batch)
 
 
 class TorchStep:
@@ -145,6 +161,10 @@ class TorchStep:
             )
         self.parameters = [*self.student.parameters(), *self.projections.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=5e-5, weight_decay=0.01, fused=True)
+
+    def bfloat16(self, batch: dict) -> None:
+        with self.torch.autocast("cpu", dtype=self.torch.bfloat16):
+            self(batch)
 
     def __call__(self, batch: dict) -> None:
         torch = self.torch

@@ -80,6 +80,7 @@ _PUBLIC = {
     "evaluate_classifier": "tinybert_tf.evaluate",
     "evaluate_regressor": "tinybert_tf.evaluate",
     "Comparison": "tinybert_tf.evaluate",
+    "attention_maps": "tinybert_tf.report",
     # Checkpoints
     "save_hf": "tinybert_tf.checkpoints",
     "default_teacher": "tinybert_tf.checkpoints",
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
         prepare_corpus,
         pretrain,
     )
+    from tinybert_tf.report import attention_maps
     from tinybert_tf.text.batches import LengthBucketedBatches
     from tinybert_tf.text.extractive import summarize
     from tinybert_tf.text.intents import load_intents
