@@ -9,8 +9,8 @@ prediction), `random` (the same from random weights instead of the teacher's), `
 same on augmented texts; needs --masked-lm), `general` (the same from a general student; needs
 --general), `int8` (the best of these, trained on in int8; the exported file), `pruned` (the best
 of these without a quarter of its feed-forward neurons), `pruned_int8`. Each row is trained once,
-in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H384, fine-tuned,
-DIR/TASK/teacher.
+in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H384 (or
+--teacher), fine-tuned, DIR/TASK/teacher.
 """
 
 import argparse
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser.add_argument("--teacher", type=Path, help="Hugging Face folder; default MiniLM")
     parser.add_argument("--masked-lm", type=Path, help="preset of a TinyBertMaskedLM")
     parser.add_argument("--general", type=Path, help="preset of a general student's encoder")
     parser.add_argument("--examples", type=int, help="only so many of either part")
@@ -86,7 +87,7 @@ class Ablation:
         def train(folder: Path):
             size = {"labels": self.data.labels} if self.data.labels else {"num_classes": 1}
             model = self.model.from_hf(
-                str(tb.default_teacher()),
+                str(self.arguments.teacher or tb.default_teacher()),
                 sequence_length=self.task.max_length,
                 **({} if self.task.measure == "f1" and not self.data.labels else size),
             )

