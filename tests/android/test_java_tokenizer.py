@@ -16,6 +16,8 @@ from unicode_texts import (
 
 from tinybert_tf.text.wordpiece import WordPiece
 
+pytestmark = pytest.mark.slow  # thousands of texts
+
 transformers = pytest.importorskip("transformers", reason="parity needs transformers")
 
 # Name: vocabulary and WordPiece's settings. Between them every setting is on and off.

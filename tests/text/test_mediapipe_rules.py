@@ -147,6 +147,7 @@ def test_every_character_separates_as_in_mediapipe(open_probe, small_vocabulary)
         assert mine.tolist() == ids(text), f"U+{codes[start]:04X} to U+{codes[start] + 119:04X}"
 
 
+@pytest.mark.slow
 def test_ids_equal_mediapipe_on_5000_strings(open_probe):
     """Words of the vocabulary, their capitals and accents, and words of any characters."""
     vocabulary = WordPiece.from_folder(tb.default_teacher()).vocabulary

@@ -8,6 +8,8 @@ from web_sites import build_site, golden, serve
 
 from tinybert_tf.export import TFLiteClassifier
 
+pytestmark = pytest.mark.slow  # a browser
+
 BUNDLE = Path(__file__).parents[2] / "android_demo_assets" / "bundle"
 
 

@@ -8,6 +8,8 @@ import pytest
 from test_web_page import ask
 from web_sites import WEB, replace, sign, web_build
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 @pytest.fixture
 def copied(web_sites, tmp_path):

@@ -8,6 +8,8 @@ from web_sites import golden, serve
 
 from tinybert_tf.export import TFLiteClassifier
 
+pytestmark = pytest.mark.slow  # a browser
+
 LABELS = ["negative", "positive"]
 # How long the page may leave a person without an answer to a key, in ms.
 RESPONSIVE_MS = 1000

@@ -12,6 +12,8 @@ from tinybert_tf.export.golden import HARD_TEXTS
 from tinybert_tf.text.bert_rules import BertRules
 from tinybert_tf.text.mediapipe_rules import MediaPipeRules
 
+pytestmark = pytest.mark.slow  # a browser
+
 CUT = """async ([settings, vocabulary, texts]) => {
     const { WordPiece } = await import("./tokenizer.js");
     const tokenizer = new WordPiece(settings, vocabulary);
