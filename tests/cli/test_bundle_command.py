@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tinybert_tf import export
+
 
 @pytest.fixture(scope="module")
 def bundled(invoke, teacher_run, tables, tmp_path_factory):
@@ -42,6 +44,21 @@ def test_a_file_is_bundled_as_it_is(invoke, fails, exported, tmp_path):
     assert (tmp_path / "b" / "model.tflite").read_bytes() == exported.read_bytes()
     line = fails("bundle", exported, "--target", "small", "--out", tmp_path / "c")
     assert "run folder for --target" in line and not (tmp_path / "c").exists()
+
+
+def test_a_threshold_for_texts_of_no_class(invoke, fails, teacher_run, tables, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("text\nthe the the\nxyz zyx\nqqq\n", "utf-8")
+    given = ["--data", tables / "dev.csv", "--out-of-scope", other, "--out", tmp_path / "b"]
+    result = invoke("bundle", teacher_run, "--target", "float32", *given)
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text("utf-8"))
+    found = manifest["out_of_scope"]
+    assert found["score"] == "entropy" and f"entropy > {found['threshold']:.4g}" in result.output
+    runner = export.open_file(tmp_path / "b" / "model.tflite")
+    assert runner.out_of_scope.threshold == found["threshold"]
+    line = fails("bundle", teacher_run, "--out-of-scope", other, "--out", tmp_path / "c")
+    assert "Expected --data with --out-of-scope" in line
 
 
 def test_errors(fails, bundled, exported, tmp_path):

@@ -1,6 +1,7 @@
 """`tinybert-tf bundle`: the folder that an app copies."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,15 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+OutOfScope = Annotated[
+    str | None,
+    typer.Option(
+        "--out-of-scope",
+        help="Texts of no known class: with --data they choose the threshold from which on the "
+        "file answers with no label. Of a run.",
+        show_default=False,
+    ),
+]
 Name = Annotated[str | None, typer.Option(help="What the model is called.", show_default=False)]
 License = Annotated[
     str | None,
@@ -53,6 +63,7 @@ def bundle(
     max_length: Length = None,
     texts: Texts = None,
     attention: Attention = False,
+    out_of_scope: OutOfScope = None,
     name: Name = None,
     license: License = None,
     text_column: options.TextColumn = None,
@@ -69,18 +80,25 @@ def bundle(
 
         tinybert-tf bundle runs/int8 --data dev.csv --out bundle
         tinybert-tf bundle runs/student --target small --texts train.csv --out bundle
+        tinybert-tf bundle runs/int8 --data dev.csv --out-of-scope other.csv --out bundle
         tinybert-tf bundle model.tflite --out bundle
     """
     from tinybert_tf.cli.models import is_tflite, load_file
     from tinybert_tf.export.bundle import write_bundle
 
+    if out_of_scope is not None and data is None:
+        raise TinyBertError(
+            "Expected --data with --out-of-scope: the threshold parts texts of both kinds. "
+            "Received: no --data"
+        )
     with tempfile.TemporaryDirectory(prefix="tinybert_tf-") as folder:
-        file = source
+        file, write = source, None
         if is_tflite(source):
-            _refuse_export_options(source, target, max_length, texts, attention)
+            _refuse_export_options(source, target, max_length, texts, attention, out_of_scope)
         else:
             file = Path(folder) / "model.tflite"
-            _export(source, file, target, max_length, texts, attention)
+            write = _exporter(source, file, target, max_length, texts, attention)
+            write()
         runner = load_file(file)
         inputs = labels = None
         if data is not None:
@@ -88,6 +106,10 @@ def bundle(
             examples = task_of(runner).read(data, columns, runner.kind == "labels", True)
             task_of(runner).check_known(examples, runner)
             inputs, labels = examples.inputs, examples.labels
+        if out_of_scope is not None:
+            with working("choosing the out-of-scope threshold"):
+                threshold = _threshold(runner, inputs, labels, out_of_scope)
+            write(threshold)
         with working("scoring, timing and writing"):
             found = write_bundle(
                 file,
@@ -107,6 +129,7 @@ def bundle(
         measured.get("score_name", "score"): percent(measured.get("score")),
         "latency": f"{measured['latency_ms']:.2f} ms a text, on this machine",
         "golden vectors": found.manifest["golden"]["rows"],
+        "out of scope": None if out_of_scope is None else threshold.rule,
     }
     out.print(pairs_table(str(found.folder), rows))
     if data is None:
@@ -114,12 +137,15 @@ def bundle(
     hint(f"next: tinybert-tf verify {out_folder}; {out_folder}/README.md says what to copy")
 
 
-def _refuse_export_options(source: Path, target, max_length, texts, attention: bool) -> None:
+def _refuse_export_options(
+    source: Path, target, max_length, texts, attention: bool, out_of_scope
+) -> None:
     given = {
         "--target": target,
         "--max-length": max_length,
         "--texts": texts,
         "--attention": attention or None,
+        "--out-of-scope": out_of_scope,
     }
     named = [name for name, value in given.items() if value is not None]
     if named:
@@ -129,7 +155,10 @@ def _refuse_export_options(source: Path, target, max_length, texts, attention: b
         )
 
 
-def _export(run: Path, file: Path, target, max_length: str | None, texts, attention: bool) -> None:
+def _exporter(
+    run: Path, file: Path, target, max_length: str | None, texts, attention: bool
+) -> Callable:
+    """Loads a run; returns a function that exports it, perhaps with a threshold."""
     from tinybert_tf.cli.models import load_model
 
     lengths = None if max_length is None else length_list(max_length)
@@ -138,15 +167,37 @@ def _export(run: Path, file: Path, target, max_length: str | None, texts, attent
         corpus = None if texts is None else texts_of(classifier, texts)
         from tinybert_tf.export import to_tflite
     name = target.value if target is not None else target_of(classifier)
-    with working(f"converting for target {name}"):
-        to_tflite(
-            classifier,
-            file,
-            target=name,
-            sequence_length=lengths,
-            texts=corpus,
-            attention=attention,
+
+    def write(threshold=None) -> None:
+        with working(f"converting for target {name}"):
+            to_tflite(
+                classifier,
+                file,
+                target=name,
+                sequence_length=lengths,
+                texts=corpus,
+                attention=attention,
+                out_of_scope=threshold,
+            )
+
+    return write
+
+
+def _threshold(runner, inputs, labels: list, path: str):
+    """The entropy that parts right answers from texts of no class best, both of them found."""
+    from tinybert_tf.evaluate import choose_threshold, out_of_scope_scores
+    from tinybert_tf.text.corpus import corpus_texts
+
+    if runner.kind != "classes":
+        raise TinyBertError(
+            "Expected a classifier with one class a text for --out-of-scope. "
+            f"Received: a model for --task {task_of(runner).name}"
         )
+    known, other = (runner.predict_proba(texts) for texts in (inputs, corpus_texts([path])))
+    answers = [runner.labels[place] for place in known.argmax(-1)]
+    correct = [answer == label for answer, label in zip(answers, labels, strict=True)]
+    scores = [out_of_scope_scores(rows, "entropy") for rows in (known, other)]
+    return choose_threshold(*scores, "entropy", correct=correct)
 
 
 def _origin(source: Path) -> dict | None:
