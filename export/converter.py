@@ -1,6 +1,5 @@
 """From a trained classifier to a `.tflite` file."""
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,8 +23,8 @@ from tinybert_tf.export.lowering import (
     LoweredTask,
 )
 from tinybert_tf.export.lowering_int8 import LoweredInt8Task
-from tinybert_tf.export.metadata import write_metadata
-from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
+from tinybert_tf.export.model_file import pack_model, parse_model
+from tinybert_tf.export.packing import packed_files, packed_metadata
 from tinybert_tf.export.qat import check_supported, quantize_aware
 from tinybert_tf.export.requirements import check_requirements
 from tinybert_tf.export.signatures import merge_models
@@ -36,8 +35,6 @@ from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.quantization.schemes import find_scheme
 from tinybert_tf.quiet import quiet_stderr
 
-VOCABULARY_FILE = "vocab.txt"
-LABELS_FILE = "labels.txt"
 # [CLS], a token, [SEP]
 _SHORTEST = 3
 
@@ -141,13 +138,13 @@ def to_tflite(
     lengths = _lengths(classifier, sequence_length)
     if target == "small" and texts is not None and classifier.backbone.quantization is None:
         classifier = prune_vocabulary(classifier, texts).classifier
-    files = _files(classifier, target, scheme, out_of_scope) if metadata else None
+    files = packed_files(classifier, target, scheme, out_of_scope) if metadata else None
     if scheme is not None and classifier.backbone.quantization is None:
         classifier = quantize_aware(classifier, scheme, calibration_texts=texts)
     weights = read_weights(classifier)
     model = _build(weights, lengths, profile, attention)
     check_requirements(model, profile, Path(path))
-    content = pack_model(model, _metadata(classifier, attention) if metadata else None, files)
+    content = pack_model(model, packed_metadata(classifier, attention) if metadata else None, files)
     with atomic_file(path, "wb") as stream:
         stream.write(content)
     return ExportResult(Path(path), len(content), lengths, target, scheme or "float32")
@@ -237,92 +234,3 @@ def _check_out_of_scope(
         raise TinyBertError(
             "Expected metadata=True, which packs the threshold. Received: metadata=False"
         )
-
-
-# What labels.txt says of the outputs that have no classes.
-_OUTPUT_LABELS = {"spans": ["start", "end"], "embedding": ["embedding"]}
-# Name and description in the metadata by kind of task.
-_DESCRIPTIONS = {
-    "classes": ("TinyBERT text classifier", "Exclusive classes: {count}."),
-    "labels": ("TinyBERT text classifier", "Independent classes: {count}."),
-    "score": ("TinyBERT text regression", "One score."),
-    "tokens": ("TinyBERT token classifier", "Tags of each token: {count}."),
-    "spans": ("TinyBERT question answering", "Logits of an answer's start and end."),
-    "embedding": ("TinyBERT sentence embedder", "A vector of length one."),
-}
-
-
-def _metadata(classifier: TinyBertTask, attention: bool) -> bytes:
-    name, description = _DESCRIPTIONS[classifier.kind]
-    return write_metadata(
-        name=name,
-        description=description.format(count=getattr(classifier, "num_classes", 0)),
-        vocabulary_file=VOCABULARY_FILE,
-        labels_file=LABELS_FILE,
-        description_files=(SETTINGS_FILE,),
-        attention=attention,
-    )
-
-
-def _files(
-    classifier: TinyBertTask,
-    target: str,
-    scheme: str | None,
-    out_of_scope: OutOfScopeThreshold | None,
-) -> dict[str, bytes]:
-    """The files to pack, by name.
-
-    Raises:
-        TinyBertError: If the classifier has no tokenizer, the vocabulary exceeds the word table,
-            or labels do not fit a file of lines or the number of logits.
-    """
-    if classifier.preprocessor is None or classifier.wordpiece is None:
-        raise TinyBertError(
-            "Expected a classifier with a preprocessor, whose vocabulary goes into the file; or "
-            "pass metadata=False. Received: preprocessor=None, metadata=True"
-        )
-    wordpiece, labels = classifier.wordpiece, getattr(classifier, "labels", None)
-    rows = classifier.backbone.vocabulary_size
-    if wordpiece.vocabulary_size > rows:
-        raise TinyBertError(
-            f"Expected a vocabulary of at most {rows} tokens, the rows of the word table. "
-            f"Received: vocabulary_size={wordpiece.vocabulary_size}"
-        )
-    if labels is None:
-        labels = _OUTPUT_LABELS[classifier.kind]
-    elif len(labels) != classifier.num_classes:
-        raise TinyBertError(
-            f"Expected one label a class. Received: {len(labels)} labels, "
-            f"num_classes={classifier.num_classes}"
-        )
-    broken = [label for label in labels if "\n" in label or "\r" in label]
-    if broken:
-        raise TinyBertError(
-            f"Expected labels of one line, for labels.txt. Received: labels={broken!r}"
-        )
-    settings = {
-        "format": 1,
-        "tokenizer": wordpiece.get_config(),
-        "kind": classifier.kind,
-        "multi_label": classifier.kind == "labels",
-        "regression": classifier.kind == "score",
-        "quantization": scheme or "float32",
-        "target": target,
-    }
-    if classifier.kind == "spans":
-        settings["question_answering"] = {
-            "stride": classifier.stride,
-            "max_question": classifier.max_question,
-            "null_threshold": classifier.null_threshold,
-        }
-    if out_of_scope is not None:
-        settings["out_of_scope"] = out_of_scope.to_dict()
-    return {
-        VOCABULARY_FILE: _lines(wordpiece.vocabulary),
-        LABELS_FILE: _lines(labels),
-        SETTINGS_FILE: json.dumps(settings, indent=2).encode("utf-8"),
-    }
-
-
-def _lines(items: list[str]) -> bytes:
-    return "".join(f"{item}\n" for item in items).encode("utf-8")

@@ -10,8 +10,9 @@ from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold, detect
 from tinybert_tf.evaluate.spans import Prediction
 from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
 from tinybert_tf.evaluate.tasks import answers_of, words_of
+from tinybert_tf.export.file_settings import kind_of, packed_labels
 from tinybert_tf.export.model_file import ModelFile, read_model_file
-from tinybert_tf.export.runtime import TFLiteModel, kind_of, packed_labels
+from tinybert_tf.export.runtime import TFLiteModel
 from tinybert_tf.export.seq2seq_runner import TFLiteSeq2Seq
 from tinybert_tf.text.strides import EncodedQuestions, encode_questions
 from tinybert_tf.text.word_pieces import as_words, encode_windows

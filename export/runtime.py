@@ -5,14 +5,18 @@ from collections.abc import Callable
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.file_settings import (
+    INPUTS,
+    input_order,
+    kind_of,
+    open_interpreter,
+    packed_tokenizer,
+)
 from tinybert_tf.export.model_file import ModelFile, read_model_file, tensor_name
-from tinybert_tf.quiet import quiet_stderr
 from tinybert_tf.text.wordpiece import WordPiece
 
-_INPUTS = ("ids", "mask", "segment_ids")
 # The second output of a text classifier that was exported with it.
 ATTENTION = "attention"
 
@@ -56,8 +60,8 @@ class TFLiteModel:
                 f"{self.kind!r}"
             )
         self.sequence_lengths, self.num_outputs = self._shapes(file)
-        self._tokenizer = tokenizer or _tokenizer(file)
-        self._order = _input_order(file)
+        self._tokenizer = tokenizer or packed_tokenizer(file)
+        self._order = input_order(file)
         self._interpreter = open_interpreter(file, num_threads)
         self._signatures = self._find_signatures(file) if len(self.sequence_lengths) > 1 else {}
         self._input_indices = [d["index"] for d in self._interpreter.get_input_details()]
@@ -164,7 +168,7 @@ class TFLiteModel:
         """One call: what the graph puts out, without the axis of size 1."""
         length = len(token_ids)
         columns = self._columns(length)
-        rows = {name: np.zeros((1, columns), "int32") for name in _INPUTS}
+        rows = {name: np.zeros((1, columns), "int32") for name in INPUTS}
         rows["ids"][0, :length] = token_ids
         rows["mask"][0, :length] = 1
         if segment_ids is not None:
@@ -249,71 +253,12 @@ class TFLiteModel:
         """Signature keys by length, of signatures with our input names."""
         found = {}
         for signature in file.model.signatureDefs or []:
-            if {entry.name.decode() for entry in signature.inputs} == set(_INPUTS):
+            if {entry.name.decode() for entry in signature.inputs} == set(INPUTS):
                 length, _ = self._shape(file, file.model.subgraphs[signature.subgraphIndex])
                 found[length] = signature.signatureKey.decode()
         return found
 
 
-def kind_of(file: ModelFile) -> str:
-    """What a file's outputs are, by its settings; a file without them is a classifier's."""
-    old = "labels" if file.settings.get("multi_label") else "classes"
-    old = "score" if file.settings.get("regression") else old
-    return file.settings.get("kind", old)
-
-
 def _has_shape(tensor, kind: int, rank: int) -> bool:
     shape = tensor.shape
     return tensor.type == kind and shape is not None and len(shape) == rank and shape[0] == 1
-
-
-def _input_order(file: ModelFile) -> tuple[str, ...]:
-    """What each input of the graph takes: by the metadata, else by the tensors' names."""
-    names = tuple(tensor_name(tensor) for tensor in file.inputs)
-    if file.metadata is not None and file.metadata.input_names:
-        names = file.metadata.input_names
-    if sorted(names) != sorted(_INPUTS):
-        raise TinyBertError(
-            f"Expected inputs named {', '.join(_INPUTS)}. Received: {str(file.path)!r} with "
-            f"{', '.join(names)}"
-        )
-    return names
-
-
-def packed_labels(file: ModelFile, num_classes: int) -> list[str]:
-    """The class names that a file packs, else their numbers."""
-    labels = file.labels
-    if labels is None:
-        return [str(index) for index in range(num_classes)]
-    if len(labels) != num_classes:
-        raise TinyBertError(
-            f"Expected {num_classes} packed labels, one a probability. "
-            f"Received: {str(file.path)!r} with {len(labels)}"
-        )
-    return labels
-
-
-def _tokenizer(file: ModelFile) -> WordPiece | None:
-    vocabulary = file.vocabulary
-    if vocabulary is None:
-        return None
-    return WordPiece(vocabulary, **file.settings.get("tokenizer", {}))
-
-
-def open_interpreter(file: ModelFile, num_threads: int | None) -> Interpreter:
-    """LiteRT's interpreter of a file, with its tensors allocated.
-
-    Raises:
-        TinyBertError: If there is no thread, or LiteRT cannot load the file.
-    """
-    if num_threads is not None and num_threads < 1:
-        raise TinyBertError(f"Expected at least one thread. Received: num_threads={num_threads}")
-    with quiet_stderr():
-        try:
-            interpreter = Interpreter(model_path=str(file.path), num_threads=num_threads or 1)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise TinyBertError(
-                f"Expected a file that LiteRT can load. Received: {str(file.path)!r} ({error})"
-            ) from error
-    return interpreter

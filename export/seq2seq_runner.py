@@ -6,8 +6,8 @@ import numpy as np
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.beam_search import beam_search
+from tinybert_tf.export.file_settings import kind_of, open_interpreter
 from tinybert_tf.export.model_file import ModelFile, read_model_file
-from tinybert_tf.export.runtime import kind_of, open_interpreter
 from tinybert_tf.text.spacing import join_chinese
 from tinybert_tf.text.strings import check_strings
 from tinybert_tf.text.wordpiece import WordPiece
