@@ -6,16 +6,12 @@ from collections.abc import Callable
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.evaluate.answers import AnswersQuestions, TagsWords
 from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold, detect
-from tinybert_tf.evaluate.spans import Prediction
-from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
-from tinybert_tf.evaluate.tasks import answers_of, words_of
 from tinybert_tf.export.file_settings import kind_of, packed_labels
 from tinybert_tf.export.model_file import ModelFile, read_model_file
 from tinybert_tf.export.runtime import TFLiteModel
 from tinybert_tf.export.seq2seq_runner import TFLiteSeq2Seq
-from tinybert_tf.text.strides import EncodedQuestions, encode_questions
-from tinybert_tf.text.word_pieces import as_words, encode_windows
 
 
 class TFLiteClassifier(TFLiteModel):
@@ -130,7 +126,7 @@ class TFLiteClassifier(TFLiteModel):
         return probabilities / total
 
 
-class TFLiteTokenClassifier(TFLiteModel):
+class TFLiteTokenClassifier(TagsWords, TFLiteModel):
     """A `.tflite` tagger: words or texts in, tags or entities out, no TensorFlow.
 
     An app does the same in three steps: cut the text into words and pieces (`split_words`,
@@ -149,30 +145,8 @@ class TFLiteTokenClassifier(TFLiteModel):
         self.num_classes = self.num_outputs
         self.labels = packed_labels(file, self.num_classes)
 
-    def encode(self, sentences):
-        """Windows of token ids from sentences, strings or lists of words."""
-        return encode_windows(self.tokenizer, as_words(sentences), self.sequence_length)
 
-    def predict_proba(
-        self, sentences, progress: Callable[[], None] | None = None
-    ) -> list[np.ndarray]:
-        """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
-
-        A sentence longer than the file's input is read in overlapping windows.
-        """
-        return words_of(self.predict(sentences, progress), self.encode(sentences))
-
-    def tag(self, sentences) -> list[list[str]]:
-        """Returns a tag for each word; see `TinyBertTokenClassifier.tag`."""
-        return [best_tags(rows, self.labels) for rows in self.predict_proba(sentences)]
-
-    def find_entities(self, texts: list[str]) -> list[list[dict]]:
-        """Returns the entities of each text; see `TinyBertTokenClassifier.find_entities`."""
-        pairs = zip(texts, self.predict_proba(texts), strict=True)
-        return [entities_of(text, rows, self.labels) for text, rows in pairs]
-
-
-class TFLiteQuestionAnswering(TFLiteModel):
+class TFLiteQuestionAnswering(AnswersQuestions, TFLiteModel):
     """A `.tflite` question-answering model: questions and contexts in, answers out.
 
     An app does the same in three steps: cut the context into windows (`encode_questions`), run
@@ -192,24 +166,6 @@ class TFLiteQuestionAnswering(TFLiteModel):
         self.stride = int(found.get("stride", 128))
         self.max_question = int(found.get("max_question", 64))
         self.null_threshold = found.get("null_threshold")
-
-    def encode(self, examples: tuple) -> EncodedQuestions:
-        """Windows of token ids from a pair of lists: questions and contexts."""
-        questions, contexts = examples
-        return encode_questions(
-            self.tokenizer,
-            questions,
-            contexts,
-            max_length=self.sequence_length,
-            stride=self.stride,
-            max_question=min(self.max_question, self.sequence_length // 2),
-        )
-
-    def answer(self, questions: list[str], contexts: list[str], **options) -> list[Prediction]:
-        """Returns the best answer to each question; see `TinyBertQuestionAnswering.answer`."""
-        examples = (list(questions), list(contexts))
-        options = {"null_threshold": self.null_threshold, **options}
-        return answers_of(self.predict(examples), self.encode(examples), contexts, **options)
 
 
 class TFLiteSentenceEmbedder(TFLiteModel):

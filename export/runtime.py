@@ -95,6 +95,11 @@ class TFLiteModel:
             )
         return self._tokenizer
 
+    @property
+    def wordpiece(self) -> WordPiece:
+        """`tokenizer`, under the name that Keras models have for it."""
+        return self.tokenizer
+
     def encode(self, examples):
         """Token ids of raw examples, cut to the file's length: an `Encoded`."""
         parts = examples if isinstance(examples, tuple) else (examples,)

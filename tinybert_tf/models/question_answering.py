@@ -6,8 +6,7 @@ import numpy as np
 from keras import ops
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.evaluate.spans import Prediction
-from tinybert_tf.evaluate.tasks import answers_of
+from tinybert_tf.evaluate.answers import AnswersQuestions
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.inputs import check_preprocessor, is_text
@@ -15,14 +14,14 @@ from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.models.span_loss import SpanAccuracy, SpanCrossentropy
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.text.batches import LengthBucketedBatches
-from tinybert_tf.text.strides import EncodedQuestions, answer_positions, encode_questions
+from tinybert_tf.text.strides import answer_positions
 
 # Added to the logits of padding.
 _MASKED = -1e4
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
-class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
+class TinyBertQuestionAnswering(AnswersQuestions, TinyBertTask, keras_hub.models.Task):
     """Finds the answer to a question in a context (Devlin et al. 2019, section 4.2).
 
     Contexts longer than the model are read in overlapping windows.
@@ -157,18 +156,6 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
         """Whether `x` is a pair of lists of strings: questions and contexts."""
         return isinstance(x, tuple) and len(x) == 2 and all(is_text(part) for part in x)
 
-    def encode(self, examples: tuple) -> EncodedQuestions:
-        """Windows of token ids from a pair of lists: questions and contexts."""
-        questions, contexts = examples
-        return encode_questions(
-            self.wordpiece,
-            questions,
-            contexts,
-            max_length=self.sequence_length,
-            stride=self.stride,
-            max_question=min(self.max_question, self.sequence_length // 2),
-        )
-
     def batches(
         self,
         examples: tuple,
@@ -207,18 +194,6 @@ class TinyBertQuestionAnswering(TinyBertTask, keras_hub.models.Task):
             max_length=self.sequence_length,
             **kwargs,
         )
-
-    def answer(self, questions: list[str], contexts: list[str], **options) -> list[Prediction]:
-        """Returns the best answer to each question: its text and place in the context.
-
-        Args:
-            questions: list of strings.
-            contexts: list of strings, one a question.
-            **options: `max_answer_tokens` and `null_threshold` of `decode_spans`.
-        """
-        examples = (list(questions), list(contexts))
-        options = {"null_threshold": self.null_threshold, **options}
-        return answers_of(self.predict(examples), self.encode(examples), contexts, **options)
 
     def get_config(self):
         return {

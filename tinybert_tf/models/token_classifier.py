@@ -5,8 +5,7 @@ import keras_hub
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.evaluate.tag_decoding import best_tags, entities_of
-from tinybert_tf.evaluate.tasks import words_of
+from tinybert_tf.evaluate.answers import TagsWords
 from tinybert_tf.layers.dense import dense
 from tinybert_tf.models.backbone import TinyBertBackbone
 from tinybert_tf.models.inputs import check_preprocessor, is_text
@@ -15,14 +14,14 @@ from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.models.token_crossentropy import TokenAccuracy
 from tinybert_tf.text.batches import POSITION_MASK, LengthBucketedBatches
-from tinybert_tf.text.word_pieces import EncodedWords, as_words, encode_windows
+from tinybert_tf.text.word_pieces import EncodedWords, as_words
 
 # The label of a piece that carries no tag.
 NO_TAG = -1
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
-class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
+class TinyBertTokenClassifier(TagsWords, TinyBertTask, keras_hub.models.Task):
     """A tagger on `TinyBertBackbone`: named entities, slots, parts of speech.
 
     A word is tagged by its first piece (Devlin et al. 2019, section 5.3); losses and metrics count
@@ -157,10 +156,6 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
             or is_text(list(x[0]) if isinstance(x[0], tuple) else x[0])
         )
 
-    def encode(self, sentences) -> EncodedWords:
-        """Windows of token ids from sentences, strings or lists of words."""
-        return encode_windows(self.wordpiece, as_words(sentences), self.sequence_length)
-
     def encode_labels(self, tags) -> list[np.ndarray]:
         """Turns tag names or numbers, a list a sentence, into int32 arrays.
 
@@ -217,27 +212,6 @@ class TinyBertTokenClassifier(TinyBertTask, keras_hub.models.Task):
             for first, ids in zip(encoded.first_pieces, encoded.token_ids, strict=True)
         ]
         return self.batches(sentences, labels, token_extra={POSITION_MASK: masks}, **kwargs)
-
-    def predict_proba(self, sentences) -> list[np.ndarray]:
-        """Returns the tags' probabilities of each word, a list of arrays `(words, num_classes)`.
-
-        A sentence longer than the model is read in overlapping windows.
-        """
-        return words_of(self.predict_outputs(sentences), self.encode(sentences))
-
-    def tag(self, sentences) -> list[list[str]]:
-        """Returns a tag for each word; an `I-` without its `B-` becomes one."""
-        return [best_tags(rows, self.labels) for rows in self.predict_proba(sentences)]
-
-    def find_entities(self, texts: list[str]) -> list[list[dict]]:
-        """Returns the entities of each text.
-
-        Returns:
-            Of each text a list of dicts with `type`, `start` and `end` (characters of the text),
-            `text` and `score`, the mean probability of its words' tags.
-        """
-        pairs = zip(texts, self.predict_proba(texts), strict=True)
-        return [entities_of(text, rows, self.labels) for text, rows in pairs]
 
     def get_config(self):
         return {
