@@ -11,10 +11,30 @@ from tinybert_tf.models.heads import BertAdamW
 class FusedAdamW(BertAdamW):
     """Keras' AdamW with TensorFlow's fused update kernel.
 
-    The same formula in one pass over each variable instead of a dozen. On a CPU the word table's
-    update is a good part of a training step on short texts; RESULTS.md has the ratio
-    (benchmarks/optimizer_step.py).
+    The same formula in one pass over each variable instead of a dozen; a gradient of few rows, such
+    as the word table's, is clipped as these rows (Keras' norm squares a repeated row part by part, so
+    that it is not the norm of the gradient). On a CPU the word table's update is a good part
+    of a training step on short texts; RESULTS.md has the ratio (benchmarks/optimizer_step.py).
     """
+
+    def _clip_gradients(self, grads):
+        if self.clipnorm or not self.global_clipnorm:
+            return super()._clip_gradients(grads)
+        grads = [_summed(gradient) for gradient in grads]
+        parts = [_values(gradient) for gradient in grads if gradient is not None]
+        # l2_loss, half the sum of squares, reads once and writes nothing.
+        norm = tf.sqrt(2.0 * tf.add_n([tf.cast(tf.nn.l2_loss(p), tf.float32) for p in parts]))
+        scale = self.global_clipnorm * tf.minimum(1.0 / norm, 1.0 / self.global_clipnorm)
+        scale += norm - norm  # as Keras: an infinite norm gives NaN
+        return [None if gradient is None else _scaled(gradient, scale) for gradient in grads]
+
+    def _apply_weight_decay(self, variables):
+        if self.weight_decay is None:
+            return
+        kept = 1.0 - tf.cast(self.learning_rate, tf.float32) * self.weight_decay
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                variable.assign(variable * tf.cast(kept, variable.dtype))
 
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad or variable.dtype != tf.float32:
@@ -34,6 +54,27 @@ class FusedAdamW(BertAdamW):
             epsilon=tf.constant(self.epsilon, tf.float32),
             grad=tf.convert_to_tensor(gradient),
         )
+
+
+def _summed(gradient):
+    """A sparse gradient with each row once."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, places = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def _values(gradient) -> tf.Tensor:
+    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _scaled(gradient, scale):
+    values = _values(gradient)
+    values = values * tf.cast(scale, values.dtype)
+    if not isinstance(gradient, tf.IndexedSlices):
+        return values
+    return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
 
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
