@@ -83,7 +83,12 @@ public final class LiteRtRunner implements Runner, AutoCloseable {
         for (int i = 0; i < inputs.length; i++) {
             rows.put(bundle.inputs.get(i), new int[][] {inputs[i]});
         }
-        String outputName = interpreter.getSignatureOutputs(signature)[0];
+        String outputName = "";
+        for (String name : interpreter.getSignatureOutputs(signature)) {
+            if (!name.equals("attention")) {
+                outputName = name;
+            }
+        }
         interpreter.runSignature(
                 rows, Collections.<String, Object>singletonMap(outputName, output), signature);
         return output[0];
