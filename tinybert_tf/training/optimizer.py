@@ -11,10 +11,10 @@ from tinybert_tf.models.heads import BertAdamW
 class FusedAdamW(BertAdamW):
     """Keras' AdamW with TensorFlow's fused update kernel.
 
-    The same formula in one pass over each variable instead of a dozen; a gradient of few rows, such
-    as the word table's, is clipped as these rows (Keras' norm squares a repeated row part by part, so
-    that it is not the norm of the gradient). On a CPU the word table's update is a good part
-    of a training step on short texts; RESULTS.md has the ratio (benchmarks/optimizer_step.py).
+    The same formula in one pass over each variable instead of a dozen. A gradient of few rows, such
+    as the word table's, is clipped as these rows; Keras' norm squares a repeated row part by part,
+    and so is not the gradient's. On a CPU the word table's update is a good part of a training
+    step on short texts; RESULTS.md has the ratio (benchmarks/optimizer_step.py).
     """
 
     def _clip_gradients(self, grads):
