@@ -23,7 +23,7 @@ def small_data(tmp_path, monkeypatch):
     """The files that the examples read, in the working directory."""
     monkeypatch.chdir(tmp_path)
     lines = []
-    for place in PLACES * 4:
+    for place in PLACES * 16:
         words = [("a", "O"), ("day", "O"), ("in", "O")]
         words += [(w, "I-place" if n else "B-place") for n, w in enumerate(place.split())]
         lines += [*(f"{word}\t{tag}" for word, tag in words), ""]

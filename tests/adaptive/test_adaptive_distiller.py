@@ -253,6 +253,7 @@ def test_several_labels_a_text_train():
         labels=student.classifier.labels,
         preprocessor=student.classifier.preprocessor,
         multi_label=True,
+        dropout=0.0,
     )
     student = AdaptiveStudent(several, widths=(0.5, 1.0), depths=(1.0,))
     distiller = sgd(student, width_guide(student), hidden_weight=0.0)
