@@ -4,8 +4,8 @@
 
 Teacher: MiniLM-L6-H384, fine-tuned on the embedded intents. Student: 3 of its blocks and 8,000 of
 its 30,522 tokens (what the sentences need, then the most frequent), distilled, then trained on
-for target `small`: int8 weights, int4 word table. About 10 minutes on 2 cores; a killed run goes
-on from DIR. The scores in the bundle are those of its file on the 352 sentences written by hand.
+for target `small`: int8 weights, int4 word table. A killed run goes on from DIR. The scores in the
+bundle are those of its file on the 352 sentences written by hand.
 """
 
 import argparse

@@ -27,13 +27,19 @@ from tinybert_tf.export.benchmark import time_file
 from tinybert_tf.export.bundle_pages import model_card, readme
 from tinybert_tf.export.delegates import DELEGATES, check_delegates
 from tinybert_tf.export.golden import golden_rows, golden_texts
-from tinybert_tf.export.model_file import ModelFile, read_model_file
+from tinybert_tf.export.model_file import (
+    LABELS_FILE,
+    VOCABULARY_FILE,
+    ModelFile,
+    read_model_file,
+    text_lines,
+)
 from tinybert_tf.export.runner import open_file
 from tinybert_tf.export.runtime import TFLiteModel
 from tinybert_tf.runs import versions
 
 FORMAT, FORMAT_VERSION = "tinybert_tf.bundle", 1
-MODEL, VOCABULARY, LABELS, MANIFEST = "model.tflite", "vocab.txt", "labels.txt", "manifest.json"
+MODEL, MANIFEST = "model.tflite", "manifest.json"
 GOLDEN, CARD, README = "golden.jsonl", "MODEL_CARD.md", "README.md"
 # Largest difference of an output that a replay on another machine's CPU may show. Runtimes round
 # the activations of int8 files differently: 0.01 between LiteRT in Python and in a browser.
@@ -124,7 +130,7 @@ def write_bundle(
         "task": TASKS[runner.kind],
         "model": _model(source, runner),
         "tokenizer": _tokenizer(runner),
-        "labels": LABELS,
+        "labels": LABELS_FILE,
         "multi_label": runner.kind == "labels",
         "out_of_scope": source.settings.get("out_of_scope"),
         "question_answering": source.settings.get("question_answering"),
@@ -139,9 +145,9 @@ def write_bundle(
     with atomic_folder(folder) as temporary:
         contents = {
             MODEL: Path(file).read_bytes(),
-            VOCABULARY: _lines(runner.tokenizer.vocabulary),
-            LABELS: source.packed[LABELS],
-            GOLDEN: _lines(json.dumps(row, ensure_ascii=False) for row in rows),
+            VOCABULARY_FILE: text_lines(runner.tokenizer.vocabulary),
+            LABELS_FILE: source.packed[LABELS_FILE],
+            GOLDEN: text_lines(json.dumps(row, ensure_ascii=False) for row in rows),
             CARD: model_card(manifest, report).encode("utf-8"),
             README: readme(manifest).encode("utf-8"),
         }
@@ -160,7 +166,7 @@ def _check_source(source: ModelFile, runner) -> None:
             "Expected the file of a task with one call a text; a file that writes texts packs all "
             f"it needs itself. Received: {str(source.path)!r}, of kind {runner.kind!r}"
         )
-    if source.vocabulary is None or LABELS not in source.packed:
+    if source.vocabulary is None or LABELS_FILE not in source.packed:
         raise TinyBertError(
             "Expected a file with packed vocabulary and labels, as `to_tflite` writes it with "
             f"metadata. Received: {str(source.path)!r}"
@@ -213,7 +219,7 @@ def _tokenizer(runner: TFLiteModel) -> dict:
     accents = wordpiece.strip_accents
     return {
         "kind": wordpiece.rules,
-        "vocabulary": VOCABULARY,
+        "vocabulary": VOCABULARY_FILE,
         "vocabulary_size": wordpiece.vocabulary_size,
         "lowercase": wordpiece.lowercase,
         "strip_accents": bert and (wordpiece.lowercase if accents is None else accents),
@@ -262,7 +268,3 @@ def _delegates(file: str | os.PathLike) -> dict:
             "cautions": [f"{one.describe()}: {one.reason}" for one in summary.cautions],
         }
     return found
-
-
-def _lines(items) -> bytes:
-    return "".join(f"{item}\n" for item in items).encode("utf-8")

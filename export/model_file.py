@@ -20,6 +20,7 @@ METADATA_NAME = "TFLITE_METADATA"
 # Packed beside vocabulary and labels: what MediaPipe's metadata has no place for, such as the
 # tokenizer's settings.
 SETTINGS_FILE = "tinybert.json"
+VOCABULARY_FILE, LABELS_FILE = "vocab.txt", "labels.txt"
 # Constants start at multiples of this many bytes, as the TFLite schema demands.
 _ALIGNMENT = 16
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -119,6 +120,11 @@ class ModelFile:
         return TinyBertError(
             f"Expected a readable {name!r} in {str(self.path)!r}. Received: {error}"
         )
+
+
+def text_lines(items) -> bytes:
+    """A text file's content, one item a line."""
+    return "".join(f"{item}\n" for item in items).encode("utf-8")
 
 
 def read_model_file(path: str | os.PathLike) -> ModelFile:

@@ -5,11 +5,9 @@ import json
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.out_of_scope import OutOfScopeThreshold
 from tinybert_tf.export.metadata import write_metadata
-from tinybert_tf.export.model_file import SETTINGS_FILE
+from tinybert_tf.export.model_file import LABELS_FILE, SETTINGS_FILE, VOCABULARY_FILE, text_lines
 from tinybert_tf.models.task import TinyBertTask
 
-VOCABULARY_FILE = "vocab.txt"
-LABELS_FILE = "labels.txt"
 # What labels.txt says of the outputs that have no classes.
 _OUTPUT_LABELS = {"spans": ["start", "end"], "embedding": ["embedding"]}
 # Name and description in the metadata by kind of task.
@@ -90,11 +88,7 @@ def packed_files(
     if out_of_scope is not None:
         settings["out_of_scope"] = out_of_scope.to_dict()
     return {
-        VOCABULARY_FILE: _lines(wordpiece.vocabulary),
-        LABELS_FILE: _lines(labels),
+        VOCABULARY_FILE: text_lines(wordpiece.vocabulary),
+        LABELS_FILE: text_lines(labels),
         SETTINGS_FILE: json.dumps(settings, indent=2).encode("utf-8"),
     }
-
-
-def _lines(items: list[str]) -> bytes:
-    return "".join(f"{item}\n" for item in items).encode("utf-8")

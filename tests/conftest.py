@@ -50,6 +50,19 @@ def build_tiny(tiny_vocabulary):
     return build
 
 
+@pytest.fixture(scope="session")
+def loud_classifier(build_tiny):
+    """A classifier whose answers differ from text to text. Read only."""
+    import numpy as np
+
+    classifier = build_tiny()
+    generator = np.random.default_rng(1)
+    for variable in classifier.trainable_weights:
+        if len(variable.shape) == 2:
+            variable.assign(generator.normal(size=variable.shape) * 0.35)
+    return classifier
+
+
 def build_tiny_classifier(vocabulary, labels=("negative", "positive"), **changes):
     import keras
 

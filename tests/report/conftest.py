@@ -10,19 +10,6 @@ from tinybert_tf.cli import app
 
 
 @pytest.fixture(scope="session")
-def loud_classifier(build_tiny):
-    """A classifier whose answers differ from text to text."""
-    import numpy as np
-
-    classifier = build_tiny()
-    generator = np.random.default_rng(1)
-    for variable in classifier.trainable_weights:
-        if len(variable.shape) == 2:
-            variable.assign(generator.normal(size=variable.shape) * 0.35)
-    return classifier
-
-
-@pytest.fixture(scope="session")
 def student_folder(loud_classifier, tmp_path_factory) -> Path:
     """A finished run of `distill` with recorded curves. Read only."""
     folder = tmp_path_factory.mktemp("report") / "student"

@@ -14,20 +14,7 @@ from tinybert_tf.export import to_tflite
 
 
 @pytest.fixture(scope="session")
-def web_classifier(build_tiny):
-    """A classifier whose answers differ from text to text."""
-    import numpy as np
-
-    classifier = build_tiny()
-    generator = np.random.default_rng(1)
-    for variable in classifier.trainable_weights:
-        if len(variable.shape) == 2:
-            variable.assign(generator.normal(size=variable.shape) * 0.35)
-    return classifier
-
-
-@pytest.fixture(scope="session")
-def web_bundles(web_classifier, tmp_path_factory):
+def web_bundles(loud_classifier, tmp_path_factory):
     """Folders of bundles by name: float32, universal and attention."""
     folder = tmp_path_factory.mktemp("bundles")
     found = {}
@@ -36,7 +23,7 @@ def web_bundles(web_classifier, tmp_path_factory):
         ("universal", {"target": "universal"}),
         ("attention", {"target": "universal", "attention": True}),
     ):
-        file = to_tflite(web_classifier, folder / f"{name}.tflite", **options).path
+        file = to_tflite(loud_classifier, folder / f"{name}.tflite", **options).path
         found[name] = make_bundle(file, folder / name)
     return found
 

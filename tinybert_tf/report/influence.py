@@ -48,7 +48,7 @@ def word_influence(model, text: str, pair: str | None = None) -> WordInfluence:
         )
     encoded = model.encode([text] if pair is None else ([text], [pair]))
     ids, segments = encoded.token_ids[0], encoded.segment_ids[0]
-    tokenizer = model.tokenizer if hasattr(model, "run") else model.wordpiece
+    tokenizer = model.wordpiece
     words = words_of(ids, tokenizer)
     rows = np.tile(ids, (len(words) + 1, 1))
     for row, (_, places) in enumerate(words, start=1):
