@@ -31,6 +31,7 @@ ROWS = {
     "universal": ("universal", None, None),
     "npu_int8": ("npu_int8", None, None),
     "small": ("small", None, None),
+    "weight_only": ("weight_only", None, None),
     "nnapi": ("nnapi", None, None),
     "small, int4 weights, 16,000 tokens": ("small", "int4_weights", 16_000),
 }

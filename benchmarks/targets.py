@@ -25,6 +25,7 @@ FILES = {
     "universal_16_32_64_128": ("universal", None, None),
     "small_5900_words": ("small", None, 5_900),
     "small_int4_weights_16000_words": ("small", "int4_weights", 16_000),
+    "weight_only": ("weight_only", None, None),
     "nnapi": ("nnapi", None, None),
     "npu_int8": ("npu_int8", None, None),
     "float32": ("float32", None, None),

@@ -46,8 +46,8 @@ class GpuCheck:
         fully_accelerated: bool. Whether the accelerator takes every operator.
         refused: tuple of strings. What it does not take, as `"GATHER: Only support 1D indices"`.
         tolerance: float. The largest difference accepted.
-        outputs: dict. For each signature, the GPU's outputs `(texts, ...)`; empty
-            unless the file is fully accelerated.
+        outputs: dict. For each signature, the GPU's output `(texts, ...)`, flat, with a second
+            output's values after it; empty unless the file is fully accelerated.
         cpu_outputs: dict. The CPU's for the same inputs.
     """
 
@@ -140,7 +140,7 @@ def check_gpu(
             packed vocabulary. Defaults to `None`: six fixed inputs of all lengths, two of them
             pairs.
         tolerance: float. Largest difference of a probability. Defaults to `None`: 1e-4 for a
-            float32 file, 1e-2 for a quantized one.
+            file that computes in float32, 1e-2 for others.
         signature: string. The signature to run. Defaults to `None`: all, one after the other.
         token_ids: list of int arrays `(length,)`. Inputs without padding, instead of texts, for
             files without a vocabulary. Defaults to `None`.
@@ -168,7 +168,7 @@ def check_gpu(
     else:
         inputs = {key: _tokenized(file, texts, length) for key, length in lengths.items()}
     if tolerance is None:
-        tolerance = FLOAT32_TOLERANCE if file.quantization == "float32" else QUANTIZED_TOLERANCE
+        tolerance = FLOAT32_TOLERANCE if file.computes_in_float32 else QUANTIZED_TOLERANCE
     return _run(file, inputs, tolerance, float16, time_limit)
 
 
@@ -201,11 +201,16 @@ def run_on_gpu(
     longest = max((len(row) for row in token_ids), default=0)
     key = min(lengths, key=lambda key: (lengths[key] < longest, lengths[key]))
     rows = _padded(token_ids, segment_ids, lengths[key])
-    return _run(file, {key: rows}, np.inf, float16, time_limit).require().outputs[key]
+    found = _run(file, {key: rows}, np.inf, float16, time_limit).require().outputs[key]
+    return found[:, : _first_size(file, key)]
 
 
 def _run(file: ModelFile, inputs: dict, tolerance: float, float16: bool, time_limit) -> GpuCheck:
-    found = run_accelerator(file.path, inputs, float16, time_limit)
+    names = {
+        entry.signatureKey.decode(): [output.name.decode() for output in entry.outputs]
+        for entry in file.model.signatureDefs
+    }
+    found = run_accelerator(file.path, inputs, names, float16, time_limit)
     outputs = {
         where: {
             key: np.array(run[where], "float32")
@@ -231,10 +236,10 @@ def _lengths(file: ModelFile, signature: str | None) -> dict[str, int]:
         tensors = file.model.subgraphs[entry.subgraphIndex].tensors
         shapes = {item.name.decode(): tensors[item.tensorIndex].shape for item in entry.inputs}
         fits = sorted(shapes) == sorted(_INPUTS) and all(len(s) == 2 for s in shapes.values())
-        if not fits or len(entry.outputs) != 1:
+        if not fits:
             raise TinyBertError(
-                f"Expected signatures with the inputs {', '.join(_INPUTS)} of shape (1, S) and "
-                f"one output. Received: {str(file.path)!r} with {', '.join(shapes)}"
+                f"Expected signatures with the inputs {', '.join(_INPUTS)} of shape (1, S). "
+                f"Received: {str(file.path)!r} with {', '.join(shapes)}"
             )
         lengths[entry.signatureKey.decode()] = int(shapes["ids"][1])
     if not lengths or signature not in (None, *lengths):
@@ -243,6 +248,13 @@ def _lengths(file: ModelFile, signature: str | None) -> dict[str, int]:
             f"Received: signature={signature!r}, path={str(file.path)!r}"
         )
     return lengths if signature is None else {signature: lengths[signature]}
+
+
+def _first_size(file: ModelFile, signature: str) -> int:
+    """The number of values of a signature's first output."""
+    (entry,) = (one for one in file.model.signatureDefs if one.signatureKey.decode() == signature)
+    tensor = file.model.subgraphs[entry.subgraphIndex].tensors[entry.outputs[0].tensorIndex]
+    return int(np.prod(tensor.shape))
 
 
 def _tokenized(file: ModelFile, texts, length: int) -> dict[str, np.ndarray]:

@@ -62,13 +62,18 @@ class AcceleratorRun:
 
 
 def run_accelerator(
-    path: Path, inputs: dict[str, dict[str, np.ndarray]], float16: bool, time_limit: float
+    path: Path,
+    inputs: dict[str, dict[str, np.ndarray]],
+    outputs: dict[str, list[str]],
+    float16: bool,
+    time_limit: float,
 ) -> AcceleratorRun:
     """Compiles a file for the GPU alone and runs it there and on the CPU.
 
     Args:
         path: path. The file.
         inputs: dict. For each signature its inputs by name, `(rows, length)`.
+        outputs: dict. For each signature the names of the outputs to read.
         float16: bool. Whether the GPU may compute in float16.
         time_limit: float. Seconds after which the process is killed.
 
@@ -82,7 +87,11 @@ def run_accelerator(
         "model": str(path.resolve()),
         "float16": float16,
         "runs": [
-            {"signature": key, "inputs": {name: rows.tolist() for name, rows in value.items()}}
+            {
+                "signature": key,
+                "inputs": {name: rows.tolist() for name, rows in value.items()},
+                "outputs": outputs[key],
+            }
             for key, value in inputs.items()
         ],
     }

@@ -4,7 +4,8 @@
 writes the file RESULT, both JSON; the native libraries log to standard output and error. The parent
 sets the variables that choose the Vulkan device: they count only before the libraries are loaded.
 
-request: `{"model": path, "float16": bool, "runs": [{"signature": key, "inputs": {name: rows}}]}`
+request: `{"model": path, "float16": bool, "runs": [{"signature": key, "inputs": {name: rows},
+"outputs": [name]}]}`
 result: `{"fully_accelerated": bool, "runs": [{"gpu": rows, "cpu": rows}], "error": text or null}`
 """
 
@@ -35,8 +36,8 @@ def main(result_path: Path) -> None:
             for run in request["runs"]:
                 inputs = {n: np.array(v, "int32") for n, v in run["inputs"].items()}
                 # The CPU first: it checks that the ids lie inside the word table.
-                cpu = _run_on_cpu(interpreter, run["signature"], inputs)
-                gpu = _run_on_gpu(model, run["signature"], inputs)
+                cpu = _run_on_cpu(interpreter, run["signature"], inputs, run["outputs"])
+                gpu = _run_on_gpu(model, run["signature"], inputs, run["outputs"])
                 result["runs"].append({"cpu": cpu, "gpu": gpu})
     except (RuntimeError, ValueError) as error:
         result["error"] = str(error)
@@ -55,26 +56,29 @@ def _compile(path: str, float16: bool) -> CompiledModel:
     return CompiledModel.from_file(path, environment=environment, options=options)
 
 
-def _run_on_gpu(model: CompiledModel, signature: str, inputs: dict) -> list[list[float]]:
-    (name, details), *_ = model.get_output_tensor_details(signature).items()
+def _run_on_gpu(model: CompiledModel, signature: str, inputs: dict, names: list) -> list[list]:
+    """A row for each input: its outputs by `names`, one after the other."""
+    details = model.get_output_tensor_details(signature)
+    sizes = {name: int(np.prod(details[name]["shape"])) for name in names}
     buffers = {key: model.create_input_buffer_by_name(signature, key) for key in inputs}
-    output = model.create_output_buffer_by_name(signature, name)
+    outputs = {name: model.create_output_buffer_by_name(signature, name) for name in names}
     rows = []
     for index in range(len(inputs["ids"])):
         for key, buffer in buffers.items():
             buffer.write(inputs[key][index : index + 1])
-        model.run_by_name(signature, buffers, {name: output})
-        rows.append(output.read(int(np.prod(details["shape"])), np.float32).tolist())
+        model.run_by_name(signature, buffers, outputs)
+        found = [outputs[name].read(size, np.float32) for name, size in sizes.items()]
+        rows.append(np.concatenate(found).tolist())
     return rows
 
 
-def _run_on_cpu(interpreter: Interpreter, signature: str, inputs: dict) -> list[list[float]]:
+def _run_on_cpu(interpreter: Interpreter, signature: str, inputs: dict, names: list) -> list[list]:
     run = interpreter.get_signature_runner(signature)
     rows = []
     for index in range(len(inputs["ids"])):
         row = {key: value[index : index + 1] for key, value in inputs.items()}
-        (output,) = run(**row).values()
-        rows.append(output.ravel().tolist())
+        found = run(**row)
+        rows.append(np.concatenate([found[name].ravel() for name in names]).tolist())
     return rows
 
 

@@ -122,7 +122,7 @@ def write_bundle(
     if examples is not None:
         report = report_outputs(runner, runner.predict(examples), examples, labels)
     rows = golden_rows(runner, golden_texts(runner, examples, texts))
-    tolerance = FLOAT_TOLERANCE if source.quantization == "float32" else INT8_TOLERANCE
+    tolerance = FLOAT_TOLERANCE if source.computes_in_float32 else INT8_TOLERANCE
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -91,8 +91,8 @@ def to_tflite(
     Args:
         classifier: TinyBertTextClassifier, or another task model of ours. Of any dtype policy.
         path: path. The file to write; its folder is created. Replaced whole, or not at all.
-        target: string. The profile, see `TARGETS`: `"universal"`, `"small"`, `"nnapi"`,
-            `"npu_int8"` or `"float32"`. Defaults to `"universal"`.
+        target: string. The profile, see `TARGETS`: `"universal"`, `"small"`, `"weight_only"`,
+            `"nnapi"`, `"npu_int8"` or `"float32"`. Defaults to `"universal"`.
         sequence_length: int, or several ints. Tokens of the inputs; several become signatures
             `tokens_16`, `tokens_32`, ... of one file, which share the weights. Defaults to
             `None`: the classifier's.

@@ -17,11 +17,19 @@ Every tensor that is int8 under `static_int8` passes `_round`, which does nothin
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.export.graph_pieces import (
+    composed_gelu,
+    constant4,
+    embedding_lookup,
+    equals,
+    split_heads,
+)
 from tinybert_tf.export.weights import (
     BlockWeights,
     DenseWeights,
@@ -29,6 +37,7 @@ from tinybert_tf.export.weights import (
     NormWeights,
     TaskWeights,
 )
+from tinybert_tf.quantization.schemes import find_scheme
 
 # Added to the scores of padded keys. exp(-1000) is 0 in float32, and the sum stays far inside
 # float16, in which GPUs of phones compute.
@@ -55,15 +64,6 @@ _ACTIVATIONS = {
     "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
     "relu": tf.nn.relu,
 }
-
-
-def composed_gelu(x):
-    """GELU's tanh form as x * sigmoid(2 u), since (1 + tanh u) / 2 = sigmoid(2 u).
-
-    The converter fuses the form with tanh into a GELU operator, which NNAPI does not know.
-    """
-    factor = 2.0 * math.sqrt(2.0 / math.pi)
-    return x * tf.sigmoid(x * (x * x * (factor * 0.044715) + factor))
 
 
 class LoweredTask(tf.Module):
@@ -104,7 +104,8 @@ class LoweredTask(tf.Module):
         if nnapi and weights.activation != "relu":
             self._activation = composed_gelu
         self._masked_score = masked_score
-        self._lookup = tf.gather if nnapi else _embedding_lookup
+        self._weight_only = weights.scheme is not None and find_scheme(weights.scheme).weight_only
+        self._lookup = tf.gather if nnapi else embedding_lookup
         self._attended: list | None = [] if attention else None
         self.grids: dict[bytes, tuple[Grid, np.ndarray | None]] = {}
 
@@ -190,7 +191,7 @@ class LoweredTask(tf.Module):
         segment = tf.cast(tf.reshape(segment_ids, (1, 1, length, 1)), tf.float32)
         for index in range(1, len(weights.segments)):
             step = weights.segments[index] - weights.segments[0]
-            chosen = segment if len(weights.segments) == 2 else _equals(segment, index)
+            chosen = segment if len(weights.segments) == 2 else equals(segment, index)
             total += chosen * constant4(step)
         # The first product keeps the lookup's result away from this constant.
         return total + constant4(weights.positions[:length] + weights.segments[0])
@@ -238,12 +239,12 @@ class LoweredTask(tf.Module):
         key = self._dense(hidden, block.key, f"{name}/key")
         value = self._dense(hidden, block.value, f"{name}/value")
         scores = tf.matmul(
-            _split_heads(query, heads, (0, 2, 1, 3)), _split_heads(key, heads, (0, 2, 3, 1))
+            split_heads(query, heads, (0, 2, 1, 3)), split_heads(key, heads, (0, 2, 3, 1))
         )
         probabilities = self._softmax(scores, score_bias, name)
         if self._attended is not None:
             self._attended.append(probabilities)
-        context = tf.matmul(probabilities, _split_heads(value, heads, (0, 2, 1, 3)))
+        context = tf.matmul(probabilities, split_heads(value, heads, (0, 2, 1, 3)))
         context = self._round(context, f"{name}/context")
         context = tf.reshape(tf.transpose(context, (0, 2, 1, 3)), (1, 1, queries.shape[2], -1))
         return self._dense(context, block.attention_output, f"{name}/output")
@@ -259,9 +260,24 @@ class LoweredTask(tf.Module):
 
     def _dense(self, x, weights: DenseWeights, name: str, scale: float = 1.0) -> tf.Tensor:
         """A fully-connected layer; `scale` is what its output was multiplied by."""
+        if self._weight_only:
+            return self._float_dense(x, weights)
         self._register(weights.kernel.T, weights.grid, weights.bias)
         y = tf.matmul(x, tf.constant(weights.kernel)) + tf.constant(weights.bias)
         return self._round(y, f"{name}/output_range", scale)
+
+    def _float_dense(self, x, weights: DenseWeights) -> tf.Tensor:
+        """A layer whose integers are decoded with one scale, and whose channels are scaled after.
+
+        A FULLY_CONNECTED would quantize its input, or, of decoded weights, be refused by LiteRT's
+        GPU accelerator, as is decoding by channel. A kernel of rank 4 becomes a BATCH_MATMUL.
+        """
+        widest = weights.grid.scales.max()
+        grid = replace(weights.grid, scales=np.array([widest], "float32"))
+        kernel = grid.values()
+        self._register(kernel, grid)
+        y = tf.matmul(x, constant4(kernel)) * constant4(weights.grid.scales / widest)
+        return y + constant4(weights.bias)
 
     def _norm(self, x, weights: NormWeights, name: str) -> tf.Tensor:
         # The centered values serve twice: 2 to 3 % quicker than SQUARED_DIFFERENCE, same result.
@@ -280,25 +296,3 @@ class LoweredTask(tf.Module):
         """Remembers which integers a constant of the converted file stands for."""
         if grid is not None:
             self.grids[np.ascontiguousarray(stored, "float32").tobytes()] = grid, bias
-
-
-@tf.function(experimental_implements="embedding_matmul", autograph=False)
-def _embedding_lookup(table, ids):
-    """Rows of `table` at `ids` `(S,)`; the converter turns it into EMBEDDING_LOOKUP by name."""
-    return tf.gather(table, ids)
-
-
-def _split_heads(x, heads: int, order: tuple[int, ...]) -> tf.Tensor:
-    """`(1, 1, L, width)` to `(1, L, heads, width / heads)`, transposed by `order`."""
-    length, width = x.shape[2], x.shape[3]
-    return tf.transpose(tf.reshape(x, (1, length, heads, width // heads)), order)
-
-
-def constant4(value: np.ndarray) -> tf.Tensor:
-    """A vector or matrix as a rank-4 constant `(1, 1, rows, columns)`."""
-    return tf.constant(value.reshape((1, 1, -1, value.shape[-1])))
-
-
-def _equals(x, index: int) -> tf.Tensor:
-    """1.0 where integer-valued `x` is `index`, else 0.0, without a boolean tensor."""
-    return tf.nn.relu(1.0 - tf.abs(x - float(index)))

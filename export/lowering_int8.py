@@ -11,7 +11,8 @@ from the float graph is what int8 needs:
 import numpy as np
 import tensorflow as tf
 
-from tinybert_tf.export.lowering import LoweredTask, constant4
+from tinybert_tf.export.graph_pieces import constant4
+from tinybert_tf.export.lowering import LoweredTask
 from tinybert_tf.export.weights import NormWeights
 from tinybert_tf.layers.quantized.int8_attention import masked_score_range
 

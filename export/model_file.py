@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.metadata import ModelMetadata, parse_metadata
+from tinybert_tf.quantization.schemes import WEIGHT_ONLY
 
 IDENTIFIER = b"TFL3"
 METADATA_NAME = "TFLITE_METADATA"
@@ -83,6 +84,11 @@ class ModelFile:
         integer = (schema.TensorType.INT8, schema.TensorType.INT4)
         tensors = [tensor for graph in self.model.subgraphs for tensor in graph.tensors]
         return "dynamic_int8" if any(t.type in integer for t in tensors) else "float32"
+
+    @property
+    def computes_in_float32(self) -> bool:
+        """Whether every runtime gives the same numbers, to rounding of float32 sums."""
+        return self.quantization == "float32" or self.quantization in WEIGHT_ONLY
 
     @property
     def inputs(self) -> list[schema.TensorT]:

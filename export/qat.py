@@ -38,7 +38,8 @@ def quantize_aware(
     Args:
         classifier: TinyBertTextClassifier. Left as it is.
         scheme: string. `"dynamic_int8"`, `"dynamic_int8_int4_embedding"`, `"int4_weights"`,
-            `"per_tensor_int8"` or `"static_int8"`. Defaults to `"dynamic_int8"`.
+            `"per_tensor_int8"`, `"weight_only_int8"`, `"weight_only_int8_int4_embedding"` or
+            `"static_int8"`. Defaults to `"dynamic_int8"`.
         calibration_texts: list of strings, or a tuple of two such lists. A few hundred training
             texts, from which `"static_int8"` sets its first activation ranges. Defaults to
             `None`.

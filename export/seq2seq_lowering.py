@@ -14,7 +14,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tinybert_tf.export.lowering import INPUT_NAMES, LoweredTask, constant4
+from tinybert_tf.export.graph_pieces import constant4
+from tinybert_tf.export.lowering import INPUT_NAMES, LoweredTask
 from tinybert_tf.export.seq2seq_weights import AttentionWeights, DecoderBlockWeights, DecoderWeights
 from tinybert_tf.export.weights import TaskWeights
 

@@ -45,6 +45,13 @@ TARGETS = {
             other_schemes=("int4_weights",),
         ),
         Target(
+            "weight_only",
+            "weight_only_int8",
+            "gpu_litert",
+            "int8 size, the same numbers on CPU, GPU and in the browser; float32's time on the CPU",
+            other_schemes=("weight_only_int8_int4_embedding",),
+        ),
+        Target(
             "nnapi",
             "per_tensor_int8",
             "nnapi",

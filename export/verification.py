@@ -21,6 +21,7 @@ from tinybert_tf.evaluate.tasks import (
 )
 from tinybert_tf.export.runner import open_file
 from tinybert_tf.export.runtime import TFLiteModel
+from tinybert_tf.quantization.schemes import WEIGHT_ONLY
 from tinybert_tf.text.batches import LengthBucketedBatches
 
 # Largest accepted difference of a probability between a float32 file and Keras in float32.
@@ -35,7 +36,7 @@ class Verification:
     Args:
         path: path. The file.
         size_bytes: int. Its size, packed files included.
-        quantization: string. `"float32"` or `"dynamic_int8"`.
+        quantization: string. The scheme, or `"float32"`.
         examples: int. Number of texts.
         report: the task's report of the file, such as ClassificationReport.
         max_probability_difference: float. The largest absolute difference of any output to Keras;
@@ -207,10 +208,12 @@ def _check_same_task(file: TFLiteModel, classifier) -> None:
 
 
 def _check_difference(difference: float, file: TFLiteModel, classifier) -> None:
-    exact = file.quantization == "float32" and classifier.backbone.compute_dtype == "float32"
+    own, backbone = file.quantization, classifier.backbone
+    exact = own == "float32" or (own in WEIGHT_ONLY and own == backbone.quantization)
+    exact = exact and backbone.compute_dtype == "float32"
     if exact and not difference <= FLOAT32_TOLERANCE:
         raise TinyBertError(
-            f"Expected probabilities within {FLOAT32_TOLERANCE:g} of Keras from a float32 file; "
+            f"Expected probabilities within {FLOAT32_TOLERANCE:g} of Keras from a {own} file; "
             "it may come from other weights. "
             f"Received: {str(file.path)!r} with a difference of {difference:.3g}"
         )

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.graph_edits import add_constant, add_tensor, operator_code
+from tinybert_tf.export.model_file import tensor_name
 from tinybert_tf.export.weights import Grid
 
 _Operator = schema.BuiltinOperator
@@ -42,11 +43,13 @@ def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray
         )
     operators = []
     for operator in graph.operators:
-        operators.append(operator)
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if code == _Operator.BATCH_MATMUL and int(operator.inputs[1]) in packed:
+            operators.append(_decoded_weights(model, operator))
+        operators.append(operator)
         if code == _Operator.GATHER and int(operator.inputs[0]) in packed:
             operator.opcodeIndex = operator_code(model, code, 2)
-            operators.append(_dequantize(model, operator))
+            operators.append(_decoded_rows(model, operator))
         elif code == _Operator.EMBEDDING_LOOKUP and int(operator.inputs[1]) in packed:
             operator.opcodeIndex = operator_code(model, code, 4)
         elif code == _Operator.FULLY_CONNECTED and int(operator.inputs[1]) in packed:
@@ -113,7 +116,17 @@ def _nibbles(values: np.ndarray) -> np.ndarray:
     return (low | (high << 4)).astype("uint8")
 
 
-def _dequantize(model: schema.ModelT, gather: schema.OperatorT) -> schema.OperatorT:
+def _decoded_weights(model: schema.ModelT, product: schema.OperatorT) -> schema.OperatorT:
+    """Makes a BATCH_MATMUL read decoded integers; returns the operator that decodes them."""
+    integers = int(product.inputs[1])
+    stored = model.subgraphs[0].tensors[integers]
+    name = f"{tensor_name(stored)}/float32".encode()
+    decoded = schema.TensorT(name=name, shape=stored.shape, type=schema.TensorType.FLOAT32)
+    product.inputs = np.array([product.inputs[0], add_tensor(model, decoded)], "int32")
+    return _dequantize(model, integers, product.inputs[1])
+
+
+def _decoded_rows(model: schema.ModelT, gather: schema.OperatorT) -> schema.OperatorT:
     """Makes a GATHER of an integer table return integers; returns the operator that decodes."""
     graph = model.subgraphs[0]
     table, result = graph.tensors[gather.inputs[0]], gather.outputs[0]
@@ -127,9 +140,14 @@ def _dequantize(model: schema.ModelT, gather: schema.OperatorT) -> schema.Operat
         ),
     )
     gather.outputs = np.array([integers], "int32")
+    return _dequantize(model, integers, result)
+
+
+def _dequantize(model: schema.ModelT, integers: int, result: int) -> schema.OperatorT:
+    """An operator that decodes a tensor with one scale."""
     return schema.OperatorT(
         opcodeIndex=operator_code(model, _Operator.DEQUANTIZE, 2),
-        inputs=gather.outputs,
+        inputs=np.array([integers], "int32"),
         outputs=np.array([result], "int32"),
         builtinOptionsType=schema.BuiltinOptions.DequantizeOptions,
         builtinOptions=schema.DequantizeOptionsT(),

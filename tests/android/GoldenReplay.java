@@ -1,3 +1,4 @@
+import android.content.res.AssetManager;
 import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -11,13 +12,17 @@ import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.tensorflow.lite.Interpreter;
+import tinybert.text.AndroidAssets;
 import tinybert.text.AssetSource;
 import tinybert.text.Bundle;
 import tinybert.text.Classification;
 import tinybert.text.Encoding;
 import tinybert.text.Json;
+import tinybert.text.LiteRtRunner;
 import tinybert.text.Runner;
 import tinybert.text.TinyBertClassifier;
 import tinybert.text.TinyBertException;
@@ -66,6 +71,16 @@ public final class GoldenReplay {
         if (request.containsKey("bundle")) {
             Bundle bundle = Bundle.read(new Folder((String) request.get("bundle")));
             classifier = new TinyBertClassifier(bundle, new PipeRunner());
+            tokenizer = bundle.tokenizer;
+            return "\"model\": " + quoted(bundle.modelFile);
+        }
+        if (request.containsKey("assets")) {
+            String folder = (String) request.get("folder");
+            AssetManager assets = new AssetManager((String) request.get("assets"));
+            Interpreter.backend = new PipeBackend();
+            Bundle bundle = Bundle.read(new AndroidAssets(assets, folder));
+            Runner runner = LiteRtRunner.open(assets, folder, bundle, 2, null);
+            classifier = new TinyBertClassifier(bundle, runner);
             tokenizer = bundle.tokenizer;
             return "\"model\": " + quoted(bundle.modelFile);
         }
@@ -142,23 +157,67 @@ public final class GoldenReplay {
         }
     }
 
+    /** Asks the other end of the pipe. */
+    private static Map<?, ?> ask(String question) {
+        out.println("{" + question + "}");
+        try {
+            return (Map<?, ?>) Json.parse(IN.readLine());
+        } catch (IOException exception) {
+            throw new IllegalStateException(exception);
+        }
+    }
+
+    private static float[] floats(Object list) {
+        List<?> row = (List<?>) list;
+        float[] values = new float[row.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = ((Double) row.get(i)).floatValue();
+        }
+        return values;
+    }
+
     /** Runs the model at the other end of the pipe. */
     private static final class PipeRunner implements Runner {
         @Override
         public float[] run(String signature, int[][] inputs) {
-            out.println(
-                    "{\"run\": " + quoted(signature) + ", \"inputs\": "
-                            + Arrays.deepToString(inputs) + "}");
-            try {
-                List<?> row = (List<?>) ((Map<?, ?>) Json.parse(IN.readLine())).get("output");
-                float[] output = new float[row.size()];
-                for (int i = 0; i < output.length; i++) {
-                    output[i] = ((Double) row.get(i)).floatValue();
+            String rows = Arrays.deepToString(inputs);
+            return floats(ask("\"run\": " + quoted(signature) + ", \"inputs\": " + rows).get("output"));
+        }
+    }
+
+    /** What LiteRtRunner asks of LiteRT's Interpreter, at the other end of the pipe. */
+    private static final class PipeBackend implements Interpreter.Backend {
+        @Override
+        public Map<String, int[]> outputs(String signature) {
+            Map<String, int[]> found = new LinkedHashMap<>();
+            List<?> outputs = (List<?>) ask("\"outputs\": " + name(signature)).get("output");
+            for (Object output : outputs) {
+                Map<?, ?> entry = (Map<?, ?>) output;
+                float[] sizes = floats(entry.get("shape"));
+                int[] shape = new int[sizes.length];
+                for (int i = 0; i < shape.length; i++) {
+                    shape[i] = (int) sizes[i];
                 }
-                return output;
-            } catch (IOException exception) {
-                throw new IllegalStateException(exception);
+                found.put((String) entry.get("name"), shape);
             }
+            return found;
+        }
+
+        @Override
+        public float[] run(String signature, List<String> names, List<int[]> rows, String output) {
+            List<String> quotedNames = new ArrayList<>();
+            for (int i = 0; names != null && i < names.size(); i++) {
+                quotedNames.add(quoted(names.get(i)));
+            }
+            String inputs = Arrays.deepToString(rows.toArray(new int[0][]));
+            String question =
+                    "\"interpret\": " + name(signature) + ", \"names\": " + quotedNames
+                            + ", \"inputs\": " + inputs + ", \"of\": " + quoted(output);
+            return floats(ask(question).get("output"));
+        }
+
+        private static String name(String signature) {
+            return signature == null ? "\"\"" : quoted(signature);
         }
     }
 }

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from java_client import REPLAY, SOURCES, JavaClient, javac, need_java
+from java_client import ANDROID, REPLAY, SOURCES, STAND_INS, JavaClient, javac, need_java
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +12,7 @@ def java(tmp_path_factory):
     """The Java client, compiled for Java 8 and started."""
     need_java()
     classes = tmp_path_factory.mktemp("classes")
-    done = javac(8, classes, *SOURCES, REPLAY)
+    done = javac(8, classes, *SOURCES, *ANDROID, *STAND_INS, REPLAY)
     assert done.returncode == 0, done.stderr
     client = JavaClient(classes)
     yield client

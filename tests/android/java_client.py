@@ -14,6 +14,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 JAVA_FOLDER = Path(__file__).parents[2] / "android_demo_assets" / "java"
 SOURCES = sorted((JAVA_FOLDER / "src").rglob("*.java"))
+# The two classes for Android, and the signatures that they are written for.
+ANDROID = sorted((JAVA_FOLDER / "android").rglob("*.java"))
+STAND_INS = sorted(Path(__file__).with_name("stand_ins").rglob("*.java"))
 REPLAY = Path(__file__).with_name("GoldenReplay.java")
 # What a runner is: a signature and the rows of its inputs to the model's output.
 Run = Callable[[str, list[list[int]]], list[float]]
@@ -54,14 +57,23 @@ class JavaClient:
             encoding="ascii",
         )
         self.run: Run | None = None
+        self.interpreter: FileInterpreter | None = None
 
     def ask(self, **request) -> dict:
         """Sends a request and returns the answer, running the model where Java asks for it."""
         answer = self._exchange(request)
-        while "run" in answer:
-            output = self.run(answer["run"], answer["inputs"])
+        while True:
+            if "run" in answer:
+                output = self.run(answer["run"], answer["inputs"])
+            elif "outputs" in answer:
+                output = self.interpreter.outputs(answer["outputs"])
+            elif "interpret" in answer:
+                output = self.interpreter.run(
+                    answer["interpret"], answer["names"], answer["inputs"], answer["of"]
+                )
+            else:
+                return answer
             answer = self._exchange({"output": output})
-        return answer
 
     def _exchange(self, message: dict) -> dict:
         self._process.stdin.write(json.dumps(message) + "\n")
@@ -92,6 +104,35 @@ class JavaClient:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait(10)
+
+
+class FileInterpreter:
+    """What LiteRT's Interpreter of Java does, by LiteRT for Python; `""` is the only signature."""
+
+    def __init__(self, path: Path):
+        self._interpreter = Interpreter(str(path))
+        self._interpreter.allocate_tensors()
+        self._signatures = self._interpreter.get_signature_list()
+
+    def outputs(self, signature: str) -> list[dict]:
+        """Name and shape of each output: in the file's order, or those of a signature."""
+        if signature:
+            names = self._signatures[signature]["outputs"]
+            details = self._interpreter.get_signature_runner(signature).get_output_details()
+            return [{"name": n, "shape": details[n]["shape"].tolist()} for n in names]
+        details = self._interpreter.get_output_details()
+        return [{"name": str(d["index"]), "shape": d["shape"].tolist()} for d in details]
+
+    def run(self, signature: str, names: list[str], rows: list[list[int]], output: str):
+        """The values of one output."""
+        arrays = [np.array([row], "int32") for row in rows]
+        if signature:
+            runner = self._interpreter.get_signature_runner(signature)
+            return runner(**dict(zip(names, arrays, strict=True)))[output].ravel().tolist()
+        for detail, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
+            self._interpreter.set_tensor(detail["index"], array)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(int(output)).ravel().tolist()
 
 
 def litert(path: Path) -> Run:

@@ -4,7 +4,15 @@ import shutil
 
 import numpy as np
 import pytest
-from java_client import JAVA_FOLDER, SOURCES, javac, litert, need_java, supported_releases
+from java_client import (
+    JAVA_FOLDER,
+    SOURCES,
+    FileInterpreter,
+    javac,
+    litert,
+    need_java,
+    supported_releases,
+)
 from small_bundle import (
     LABELS,
     LENGTH,
@@ -101,7 +109,35 @@ def test_committed_bundle(java):
     for row in read_golden(folder):
         assert java.encode([row["text"]], max_length=length)["token_ids"] == [row["token_ids"]]
         found = by_label(java.ask(classify=row["text"]), labels)
-        np.testing.assert_allclose(found, row["probabilities"], atol=1e-3)
+        np.testing.assert_allclose(found, row["probabilities"], atol=1e-4)
+
+
+def open_assets(java, folder) -> None:
+    """Opens a bundle by the classes that an app uses: assets and LiteRT's Interpreter."""
+    java.interpreter = FileInterpreter(folder / "model.tflite")
+    answer = java.ask(assets=str(folder.parent), folder=folder.name)
+    assert answer.get("model") == "model.tflite", answer
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle_of_lengths"])
+def test_android_classes_answer_as_python(java, request, name):
+    folder = request.getfixturevalue(name)
+    open_assets(java, folder)
+    texts = [row["text"] for row in read_golden(folder)]
+    exact = TFLiteClassifier(folder / "model.tflite").predict_proba(texts)
+    for text, wanted in zip(texts, exact, strict=True):
+        assert by_label(java.ask(classify=text)).tolist() == wanted.tolist()
+
+
+def test_android_classes_on_the_committed_bundle(java):
+    """Its file has a second output, which the app's runner must not take for the answer."""
+    folder = JAVA_FOLDER.parent / "bundle"
+    open_assets(java, folder)
+    assert [output["shape"][1] for output in java.interpreter.outputs("")] == [22, 12 * 32]
+    labels = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    for row in read_golden(folder)[:20]:
+        found = by_label(java.ask(classify=row["text"]), labels)
+        np.testing.assert_allclose(found, row["probabilities"], atol=1e-4)
 
 
 def test_shortest_signature_runs(java, bundle_of_lengths):

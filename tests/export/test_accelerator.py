@@ -11,9 +11,10 @@ from gpu_device import skip_without_gpu
 from gpu_graphs import Attention, converted, matrices, pooled
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export import TFLiteClassifier, to_tflite
+from tinybert_tf.export import TFLiteClassifier, quantize_aware, to_tflite
 from tinybert_tf.export.accelerator import DEFAULT_TEXTS, check_gpu, run_on_gpu
 from tinybert_tf.export.vulkan import GpuUnavailable
+from tinybert_tf.quantization.schemes import WEIGHT_ONLY
 
 ROWS = [np.arange(2, 2 + count) for count in (3, 9, 16)]
 # Equal at the rate of rounding, not merely within the tolerance.
@@ -93,6 +94,20 @@ def test_other_targets_are_within_the_tolerance(gpu, tmp_path, target):
     assert_answers_differ(check)
 
 
+@pytest.mark.parametrize("make", [build_classifier, wide_classifier])
+@pytest.mark.parametrize("scheme", WEIGHT_ONLY)
+def test_weight_only_file_gives_the_same_numbers_everywhere(gpu, tmp_path, make, scheme):
+    copy = quantize_aware(make(), scheme)
+    path = to_tflite(copy, tmp_path / "m.tflite", target="weight_only").path
+    check = check_gpu(path).require()
+    assert check.tolerance == 1e-4
+    assert check.max_difference < ROUNDING
+    assert_answers_differ(check)
+    (outputs,) = check.outputs.values()
+    expected = copy.predict_proba(list(DEFAULT_TEXTS))
+    np.testing.assert_allclose(outputs[: len(DEFAULT_TEXTS)], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "variant",
     [
@@ -107,6 +122,17 @@ def test_variants_of_the_graph(gpu, tmp_path, variant):
     check = check_gpu(path).require()
     assert check.max_difference < ROUNDING
     assert_answers_differ(check)
+
+
+def test_second_output_is_compared_too(gpu, classifier, tmp_path):
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="float32", attention=True).path
+    check = check_gpu(path).require()
+    assert check.max_difference < ROUNDING
+    (outputs,) = check.outputs.values()
+    heads = classifier.backbone.num_heads
+    assert outputs.shape[1] == 3 + heads * SEQUENCE_LENGTH
+    np.testing.assert_allclose(outputs[:, 3:].sum(axis=1), heads, atol=1e-4)
+    np.testing.assert_allclose(run_on_gpu(path, ROWS).sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_wide_float32_file(gpu, tmp_path):

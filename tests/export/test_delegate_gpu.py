@@ -26,7 +26,7 @@ def sides(tmp_path_factory):
 def accelerate(names, path):
     model = merged([CASES[name] for name in names if name != DYNAMIC])
     with skip_without_gpu():
-        return run_accelerator(write(model, path), {}, False, 300)
+        return run_accelerator(write(model, path), {}, {}, False, 300)
 
 
 def test_the_accelerator_takes_all_that_the_table_accepts(sides, tmp_path):

@@ -42,6 +42,10 @@ def lookup(table="FLOAT32", scale=None, version=1):
     return one_op("EMBEDDING_LOOKUP", inputs, [activations((8, 16))], version)
 
 
+def decoded_constant():
+    return one_op("DEQUANTIZE", [Tensor(SHAPE, **INT8, data="ones")], [activations()], 2)
+
+
 def strided_slice(**masks):
     inputs = [activations((1, 8, 16)), constant([0] * 3), constant([1, 1, 16]), constant([1] * 3)]
     shape = (1, 16) if masks else (1, 1, 16)
@@ -129,6 +133,7 @@ def test_nnapi_accepts_from_an_android_api_level_on(model, api_level, feature_le
     [
         (dense(12, "INT8", [0.1] * 4), "gpu_classic", "version 9 or lower"),
         (lookup("INT8", [0.1] * 20, version=4), "gpu_classic", "no parser"),
+        (decoded_constant(), "gpu_classic", "no integer constant"),
         (strided_slice(shrinkAxisMask=2), "gpu_classic", "shrink_axis_mask"),
         (strided_slice(shrinkAxisMask=2), "gpu_litert", "shrink_axis_mask"),
         (strided_slice(shrinkAxisMask=2), "xnnpack", "shrink_axis_mask"),
@@ -158,6 +163,7 @@ def test_other_delegates_refuse(model, delegate, reason, verdict):
         (product(), DELEGATES),
         (product(**INT8), DELEGATES),
         (strided_slice(), DELEGATES),
+        (decoded_constant(), ("nnapi", "gpu_litert", "xnnpack")),
         (lookup("INT8", [0.1] * 20, version=4), ("gpu_litert",)),
         (one_op("SOFTMAX", [activations()], [activations()]), DELEGATES),
         (

@@ -17,6 +17,7 @@ def test_the_committed_bundle_verifies():
     assert found.bundle.size_bytes < 8e6
     assert found.rows > 60
     manifest = found.bundle.manifest
+    assert manifest["golden"]["tolerance"] == 1e-4
     assert manifest["measured"]["examples"] == 352 and manifest["measured"]["score"] > 0.7
     assert len((ASSETS / "bundle" / "labels.txt").read_text("utf-8").split("\n")) == 23
 

@@ -23,6 +23,8 @@ TARGET = {
     "dynamic_int8_int4_embedding": "small",
     "int4_weights": "small",
     "per_tensor_int8": "nnapi",
+    "weight_only_int8": "weight_only",
+    "weight_only_int8_int4_embedding": "weight_only",
     "static_int8": "npu_int8",
 }
 # Both kinds of activations in the quick run, all schemes in the whole one.

@@ -26,7 +26,7 @@ def test_each_target_has_a_summary_and_keeps_its_promise(name, files):
     check_requirements(read_model_file(files[name]).model, target, files[name])
 
 
-@pytest.mark.parametrize("name", ["universal", "small", "float32", "nnapi"])
+@pytest.mark.parametrize("name", ["universal", "small", "weight_only", "float32", "nnapi"])
 def test_gpu_accelerator_takes_every_operator(name, files):
     assert check(files[name]).summary("gpu_litert").takes_all
 

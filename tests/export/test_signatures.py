@@ -11,6 +11,7 @@ from tinybert_tf.export import TFLiteClassifier, read_model_file, to_tflite
 pytestmark = pytest.mark.slow
 
 LENGTHS = (8, 16, 32)
+SHARING = ["float32", "universal", "weight_only", "npu_int8"]
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,11 @@ def files(classifier, tmp_path_factory):
             sequence_length=[16, 8, 32],
             texts=TEXTS * 8,
         )
-        for target in ("float32", "universal", "npu_int8")
+        for target in SHARING
     }
 
 
-@pytest.mark.parametrize("target", ["float32", "universal", "npu_int8"])
+@pytest.mark.parametrize("target", SHARING)
 def test_each_signature_equals_a_file_of_its_own(target, files, classifier, tmp_path):
     runner = TFLiteClassifier(files[target].path)
     assert runner.sequence_lengths == LENGTHS == files[target].sequence_lengths

@@ -80,12 +80,17 @@ def test_float32_file_equals_keras(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_int8_file_computes_what_was_simulated(kind, tmp_path):
+@pytest.mark.parametrize(
+    "scheme",
+    ["dynamic_int8", pytest.param("weight_only_int8", marks=pytest.mark.slow)],
+)
+def test_int8_file_computes_what_was_simulated(kind, scheme, tmp_path):
     model, examples, _ = build(kind)
-    copy = quantize_aware(sharpen(model), "dynamic_int8")
-    path = to_tflite(copy, tmp_path / "m.tflite", target="universal").path
+    copy = quantize_aware(sharpen(model), scheme)
+    target = {"dynamic_int8": "universal", "weight_only_int8": "weight_only"}[scheme]
+    path = to_tflite(copy, tmp_path / "m.tflite", target=target).path
     file = open_file(path)
-    assert file.quantization == "dynamic_int8"
+    assert file.quantization == scheme
     simulated = copy.predict_outputs(examples)
     assert differences(file.predict(examples), simulated) < 1e-4 * max(
         1.0, max(np.abs(row).max() for row in simulated)

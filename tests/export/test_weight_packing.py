@@ -9,6 +9,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import quantize_aware, read_model_file, to_tflite
 from tinybert_tf.export.weight_packing import pack_weights
 from tinybert_tf.export.weights import Grid, read_weights
+from tinybert_tf.quantization.schemes import WEIGHT_ONLY
 
 # Training and export of many small models.
 pytestmark = pytest.mark.slow
@@ -18,6 +19,8 @@ TARGETS = {
     "dynamic_int8_int4_embedding": "small",
     "int4_weights": "small",
     "per_tensor_int8": "nnapi",
+    "weight_only_int8": "weight_only",
+    "weight_only_int8_int4_embedding": "weight_only",
     "static_int8": "npu_int8",
 }
 
@@ -86,7 +89,43 @@ def kernels(classifier) -> dict[str, tuple[np.ndarray, float]]:
     return found
 
 
-@pytest.mark.parametrize("scheme", TARGETS)
+@pytest.mark.parametrize("scheme", WEIGHT_ONLY)
+def test_decoded_and_scaled_weights_equal_the_training_grid(scheme, exported):
+    """Integers with one scale, then a product by channel: together the trained kernel."""
+    classifier, model = exported[scheme]
+    graph = model.subgraphs[0]
+    makers = {int(operator.outputs[0]): operator for operator in graph.operators}
+    codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
+    assert schema.BuiltinOperator.FULLY_CONNECTED not in codes
+    stored = []
+    for operator, code in zip(graph.operators, codes, strict=True):
+        product = makers.get(int(operator.inputs[0]))
+        decode = None if product is None else makers.get(int(product.inputs[-1]))
+        if code != schema.BuiltinOperator.MUL or decode is None or len(product.inputs) < 2:
+            continue
+        tensor = graph.tensors[decode.inputs[0]]
+        if tensor.type == schema.TensorType.INT8 and len(tensor.shape) == 4:
+            ratio = model.buffers[graph.tensors[operator.inputs[1]].buffer].data
+            ratio = np.frombuffer(bytes(ratio), "float32")
+            assert ratio.max() == 1.0
+            stored.append((dequantize(model, tensor)[0, 0] * ratio, unpack(model, tensor)[0, 0]))
+    found = kernels(classifier)
+    assert len(stored) == len(found)
+    for (name, (values, integers)), (own, own_integers) in zip(
+        found.items(), _in_order(stored, found), strict=True
+    ):
+        np.testing.assert_allclose(own, values.T, rtol=1e-5, atol=1e-7, err_msg=name)
+        np.testing.assert_array_equal(own_integers, integers.T, name)
+
+
+def _in_order(stored, found):
+    """For each kernel the stored one that is nearest to it."""
+    for values, _ in found.values():
+        fitting = [pair for pair in stored if pair[0].shape == values.T.shape]
+        yield min(fitting, key=lambda pair: np.abs(pair[0] - values.T).max())
+
+
+@pytest.mark.parametrize("scheme", [name for name in TARGETS if name not in WEIGHT_ONLY])
 def test_dequantized_file_equals_the_training_grid(scheme, exported):
     classifier, model = exported[scheme]
     stored = [

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from web_sites import golden, serve
+from web_sites import COMMITTED, build_site, golden, serve
 
 from tinybert_tf.export import TFLiteClassifier
 
@@ -75,6 +75,21 @@ def test_golden_vectors(site, tolerance, web_bundles, web_sites, new_page):
     assert {url.split("/")[2] for url in requests if not url.startswith("data:")} == {
         web_sites[1].removeprefix("http://")
     }
+
+
+def test_golden_vectors_of_the_committed_bundle(tmp_path, new_page):
+    """The app's folder answers in a browser as it does in Python, text by text."""
+    rows = golden(COMMITTED)
+    build_site(COMMITTED, tmp_path / "site")
+    with serve(tmp_path) as address:
+        page = open_page(new_page(), address, "site")
+        page.click("#model summary")
+        page.click("#check")
+        page.wait_for_selector("#checked:has-text('differ')")
+        said = page.locator("#checked").inner_text()
+    assert len(rows) >= 40
+    assert f"All {len(rows)} texts are cut into the same word pieces" in said
+    assert float(said.split()[-1].rstrip(".")) < 1e-4
 
 
 def test_influence_is_measured(web_bundles, web_sites, new_page):

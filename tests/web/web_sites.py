@@ -16,6 +16,7 @@ import pytest
 from tinybert_tf.export.bundle import write_bundle
 
 WEB = Path(__file__).parents[2] / "android_demo_assets" / "web"
+COMMITTED = WEB.parent / "bundle"
 LONG_LENGTHS = (8, 16, 32)
 TEXTS = [
     "the film was great fun",

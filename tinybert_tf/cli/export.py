@@ -19,8 +19,9 @@ TargetOption = Annotated[
     Target | None,
     typer.Option(
         "--target",
-        help="What the file is for: universal (int8, CPU and GPU), small (int4 word table), nnapi "
-        "(old phones' drivers), npu_int8 (int8 throughout) or float32.",
+        help="What the file is for: universal (int8, CPU and GPU), small (int4 word table), "
+        "weight_only (int8 stored, float32 computed: the same answer everywhere), nnapi (old "
+        "phones' drivers), npu_int8 (int8 throughout) or float32.",
         show_default="as the run was quantized for, else universal",
     ),
 ]

@@ -20,7 +20,8 @@ TargetOption = Annotated[
     Target,
     typer.Option(
         "--target",
-        help="What the file is for: universal (CPU and GPU), small, nnapi or npu_int8.",
+        help="What the file is for: universal (CPU and GPU), small, weight_only (the same "
+        "answer everywhere), nnapi or npu_int8.",
     ),
 ]
 Student = Annotated[

@@ -16,9 +16,9 @@ class Scheme:
         per_channel: bool. One scale for each output channel of a kernel, or one a kernel.
         table_bits: int. Bits of the word table.
         table_per_row: bool. One scale for each word vector, or one for the table.
-        integer_activations: bool. Whether activations are int8 with trained ranges. If not, they
-            stay float32, and each token's input of a dense layer is quantized while it runs
-            (asymmetric int8, what XNNPACK does).
+        activations: string. `"int8"`: with trained ranges. `"token_int8"`: float32, and each
+            token's input of a dense layer is quantized while it runs (asymmetric int8, what
+            XNNPACK does). `"float32"`: computed in float32 throughout.
     """
 
     name: str
@@ -26,19 +26,34 @@ class Scheme:
     per_channel: bool
     table_bits: int
     table_per_row: bool
-    integer_activations: bool
+    activations: str
+
+    @property
+    def integer_activations(self) -> bool:
+        """Whether activations are int8 with trained ranges."""
+        return self.activations == "int8"
+
+    @property
+    def weight_only(self) -> bool:
+        """Whether integers are stored, and float32 computed."""
+        return self.activations == "float32"
 
 
 SCHEMES = {
     scheme.name: scheme
     for scheme in (
-        Scheme("dynamic_int8", 8, True, 8, True, False),
-        Scheme("dynamic_int8_int4_embedding", 8, True, 4, True, False),
-        Scheme("int4_weights", 4, True, 4, True, False),
-        Scheme("per_tensor_int8", 8, False, 8, False, False),
-        Scheme("static_int8", 8, True, 8, False, True),
+        Scheme("dynamic_int8", 8, True, 8, True, "token_int8"),
+        Scheme("dynamic_int8_int4_embedding", 8, True, 4, True, "token_int8"),
+        Scheme("int4_weights", 4, True, 4, True, "token_int8"),
+        Scheme("per_tensor_int8", 8, False, 8, False, "token_int8"),
+        Scheme("weight_only_int8", 8, True, 8, True, "float32"),
+        Scheme("weight_only_int8_int4_embedding", 8, True, 4, True, "float32"),
+        Scheme("static_int8", 8, True, 8, False, "int8"),
     )
 }
+
+# Names of the schemes whose files compute in float32.
+WEIGHT_ONLY = tuple(name for name, scheme in SCHEMES.items() if scheme.weight_only)
 
 
 def find_scheme(name: str) -> Scheme:

@@ -15,9 +15,8 @@ class QuantizedDense(keras.layers.Dense):
     """`keras.layers.Dense` with fake quantization.
 
     The kernel passes tfmot's `LastValueQuantizer` (symmetric, narrow range), whose grid is a
-    function of the present kernel: the exporter stores exactly these integers. With float
-    activations the input is quantized by token; with integer activations the output has a
-    trained range.
+    function of the present kernel: the exporter stores exactly these integers. By the scheme, the
+    input is quantized by token, or the output has a trained range, or neither.
 
     Args:
         units: int. Width of the output.
@@ -73,7 +72,7 @@ class QuantizedDense(keras.layers.Dense):
         return np.round(quantized / scales).astype("int8"), scales.astype("float32")
 
     def call(self, inputs, training=None):
-        if self.output_quantizer is None:
+        if self._scheme.activations == "token_int8":
             inputs = per_token_int8(inputs)
         x = tf.matmul(inputs, self.quantized_kernel()) + self.bias
         if self.output_quantizer is None:

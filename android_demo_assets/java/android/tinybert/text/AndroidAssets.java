@@ -4,7 +4,7 @@ import android.content.res.AssetManager;
 import java.io.IOException;
 import java.io.InputStream;
 
-/** A bundle in a folder of an app's assets. Our tests, which lack Android, do not compile this. */
+/** A bundle in a folder of an app's assets. Our tests, which lack Android, use a folder. */
 public final class AndroidAssets implements AssetSource {
     private final AssetManager assets;
     private final String folder;

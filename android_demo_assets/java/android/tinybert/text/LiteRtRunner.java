@@ -21,7 +21,8 @@ import org.tensorflow.lite.Interpreter;
  * (LiteRT#4775). For the GPU also {@code com.google.ai.edge.litert:litert-gpu} of the same version,
  * and a {@code org.tensorflow.lite.gpu.GpuDelegate} as the last argument of {@link #open}.
  *
- * <p>Our tests do not compile this file: they have neither Android's nor LiteRT's classes.
+ * <p>Our tests compile this file against hand-written classes with LiteRT's signatures, behind
+ * which LiteRT for Python runs the model: they have neither Android's nor LiteRT's Java classes.
  */
 public final class LiteRtRunner implements Runner, AutoCloseable {
     private final Bundle bundle;

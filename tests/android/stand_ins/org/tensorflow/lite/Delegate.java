@@ -1,0 +1,4 @@
+package org.tensorflow.lite;
+
+/** As in LiteRT 1.x. */
+public interface Delegate {}
