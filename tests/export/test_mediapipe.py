@@ -1,5 +1,8 @@
 """MediaPipe's TextClassifier loads the files: its metadata reader, tokenizer and runtime."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from export_models import build_classifier
@@ -22,11 +25,11 @@ ASCII_TEXTS = [
 ]
 
 
-def _scores(path, labels):
+def _scores(path, labels, sentences=ASCII_TEXTS):
     options = text.TextClassifierOptions(base_options=BaseOptions(model_asset_path=str(path)))
     rows = []
     with text.TextClassifier.create_from_options(options) as classifier:
-        for sentence in ASCII_TEXTS:
+        for sentence in sentences:
             (head,) = classifier.classify(sentence).classifications
             scores = {category.category_name: category.score for category in head.categories}
             rows.append([scores[label] for label in labels])
@@ -47,3 +50,14 @@ def test_scores_of_the_int8_file_equal_ours(int8_file):
     np.testing.assert_allclose(
         _scores(int8_file, runner.labels), runner.predict_proba(ASCII_TEXTS), atol=1e-3
     )
+
+
+def test_golden_vectors_of_the_committed_bundle():
+    """MediaPipe reads `[CLS]` in a text as punctuation and letters, BERT as a token."""
+    folder = Path(__file__).parents[2] / "android_demo_assets" / "bundle"
+    rows = map(json.loads, (folder / "golden.jsonl").read_text("utf-8").splitlines())
+    rows = [row for row in rows if row["text"].isascii() and "[" not in row["text"]]
+    assert len(rows) > 50
+    labels = (folder / "labels.txt").read_text("utf-8").splitlines()
+    found = _scores(folder / "model.tflite", labels, [row["text"] for row in rows])
+    np.testing.assert_allclose(found, [row["probabilities"] for row in rows], atol=1e-4)
