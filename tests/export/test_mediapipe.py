@@ -30,7 +30,7 @@ def _scores(path, labels, sentences=ASCII_TEXTS):
     rows = []
     with text.TextClassifier.create_from_options(options) as classifier:
         for sentence in sentences:
-            (head,) = classifier.classify(sentence).classifications
+            head, *_ = classifier.classify(sentence).classifications
             scores = {category.category_name: category.score for category in head.categories}
             rows.append([scores[label] for label in labels])
     return np.array(rows)
