@@ -162,7 +162,7 @@ class Benchmark:
         sources = list(self.references)
         first = [self.references[source][0] for source in sources]
         most = max(map(len, self.references.values()))
-        # sacrebleu takes as many references a sentence as the richest has: None where there is none.
+        # sacrebleu takes as many references a sentence as the richest has, None for absent ones.
         streams = [
             [found[place] if place < len(found) else None for found in self.references.values()]
             for place in range(most)
