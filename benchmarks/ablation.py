@@ -5,10 +5,12 @@
     python benchmarks/ablation.py --table --out DIR                              # the tables
 
 Rows: `fine_tuned` (no distillation), `prediction` (soft targets only), `intermediate` (then
-prediction), `random` (the same from random weights instead of the teacher's), `augmented` (the
-same on augmented texts; needs --masked-lm), `general` (the same from a general student; needs
---general), `int8` (the best of these, trained on in int8; the exported file), `pruned` (the best
-of these without a quarter of its feed-forward neurons), `pruned_int8`. Each row is trained once,
+prediction), `labels` (the same with gold labels in the prediction stage, at half the weight),
+`unlabelled` (the same with as many texts of the domain besides), `random` (the same from random
+weights instead of the teacher's), `augmented` (the same on augmented texts; needs --masked-lm),
+`general` (the same from a general student; needs --general), `int8` (the best of these, trained
+on in int8; the exported file), `pruned` (the best of these without a quarter of its feed-forward
+neurons), `pruned_int8`. Each row is trained once,
 in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H384 (or
 --teacher), fine-tuned, DIR/TASK/teacher.
 """
@@ -16,6 +18,7 @@ in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H38
 import argparse
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -28,10 +31,15 @@ from tinybert_tf.compress import prune_during_distillation
 from tinybert_tf.layers.precision import PRECISIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TRAINED = ("fine_tuned", "prediction", "intermediate", "random", "augmented", "general")
+TRAINED = (
+    *("fine_tuned", "prediction", "intermediate", "labels", "unlabelled"),
+    *("random", "augmented", "general"),
+)
 ROWS = (*TRAINED, "int8", "pruned", "pruned_int8")
 # Copies of each text; half the epochs.
 COPIES = 4
+# Weight of the gold labels in the row `labels`.
+LABELS = 0.5
 # Neurons of each feed-forward part that pruning leaves.
 KEPT = 3 / 4
 
@@ -77,9 +85,13 @@ class Ablation:
     def run(self) -> None:
         teacher = self.teacher()
         for name in self.arguments.rows:
-            missing = {"augmented": self.arguments.masked_lm, "general": self.arguments.general}
+            missing = {
+                "augmented": self.arguments.masked_lm,
+                "general": self.arguments.general,
+                "unlabelled": self.data.unlabelled,
+            }
             if missing.get(name, True) is None:
-                print(f"{name}: left out, its model is not given", flush=True)
+                print(f"{name}: left out, its model or its texts are not given", flush=True)
                 continue
             self.row(name, teacher)
 
@@ -138,8 +150,14 @@ class Ablation:
         )
 
     def distill(self, name: str, teacher, student, folder: Path) -> None:
-        texts, epochs = self.data.train[0], self.task.epochs
-        if name == "augmented":
+        (texts, labels), epochs = self.data.train, self.task.epochs
+        options: dict = {}
+        if name == "labels":
+            options = {"labels": labels, "hard_label_weight": LABELS}
+            self.reuse_first_stage(folder)
+        elif name == "unlabelled":
+            options = {"unlabelled": self.data.unlabelled}
+        elif name == "augmented":
             model = tb.TinyBertMaskedLM.from_preset(str(self.arguments.masked_lm))
             candidates = tb.Candidates(model, cache=self.folder / "candidates")
             texts = tb.augment(texts, candidates, copies=COPIES, seed=self.arguments.seed).texts
@@ -154,8 +172,16 @@ class Ablation:
             learning_rate=self.task.learning_rate,
             balance=True,
             run_dir=folder,
+            **options,
             **self.common,
         )
+
+    def reuse_first_stage(self, folder: Path) -> None:
+        """Takes over what the row `intermediate` trained in the same stage."""
+        done = self.place("intermediate") / "intermediate.npz"
+        if done.exists() and not (folder / done.name).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(done, folder / done.name)
 
     def prune(self, teacher, folder: Path):
         """Neurons go in two steps, with the prediction stage after each."""

