@@ -20,6 +20,7 @@ import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file, atomic_folder
 from tinybert_tf.distillation.alignment import align_projections
 from tinybert_tf.distillation.recipe import first_batches
+from tinybert_tf.layers.precision import PRECISIONS
 from tinybert_tf.pretraining.batches import CorpusBatches
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
 
@@ -67,19 +69,20 @@ def run(arguments: argparse.Namespace) -> None:
     before = score(teacher, student, corpora["valid"])
     print("before", before, flush=True)
     started = time.monotonic()
-    history = tb.general_distill(
-        teacher,
-        student,
-        corpora["train"],
-        epochs=1,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        steps=arguments.steps,
-        balance=True,
-        seed=arguments.seed,
-        run_dir=out,
-        verbose=arguments.verbose,
-    )
+    with tb.matmul_precision(arguments.matmul_precision):
+        history = tb.general_distill(
+            teacher,
+            student,
+            corpora["train"],
+            epochs=1,
+            batch_size=arguments.batch_size,
+            learning_rate=arguments.learning_rate,
+            steps=arguments.steps,
+            balance=True,
+            seed=arguments.seed,
+            run_dir=out,
+            verbose=arguments.verbose,
+        )
     seconds = time.monotonic() - started
     with atomic_folder(out / "encoder") as temporary:
         student.save_to_preset(str(temporary))
