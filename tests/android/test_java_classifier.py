@@ -109,7 +109,7 @@ def test_committed_bundle(java):
     for row in read_golden(folder):
         assert java.encode([row["text"]], max_length=length)["token_ids"] == [row["token_ids"]]
         found = by_label(java.ask(classify=row["text"]), labels)
-        np.testing.assert_allclose(found, row["probabilities"], atol=1e-4)
+        np.testing.assert_allclose(found, row["probabilities"], atol=1e-6)
 
 
 def open_assets(java, folder) -> None:
