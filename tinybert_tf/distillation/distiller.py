@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from tinybert_tf.distillation.kept_states import TEACHER_STATES, kept_outputs, layers_to_keep
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses
 from tinybert_tf.distillation.predictions import KINDS
 from tinybert_tf.distillation.teachers import (
@@ -77,6 +78,9 @@ class Distiller(PrecisionModel, keras.Model):
         self.run_teacher = run_teachers(teachers, weights, other_block)
         self._student_view = observe(student, own_block)
         self.reads_states = any(term.reads_states for term in self.terms)
+        self.teacher_layers = layers_to_keep(self.terms) if self.reads_states else None
+        encoder = getattr(teacher, "backbone", teacher)
+        self.teacher_sizes = encoder.hidden_dim, encoder.num_heads
 
         self._loss_tracker = keras.metrics.Mean(name="loss")
         self._term_trackers = [keras.metrics.Mean(name=f"{term.name}_loss") for term in self.terms]
@@ -153,13 +157,15 @@ class Distiller(PrecisionModel, keras.Model):
         return [float(part) for part in parts]
 
     def _unpack(self, data) -> tuple:
-        """Inputs, labels, sample weights, the teacher's outputs (run now, or kept logits) and
-        which positions count."""
+        """Inputs, labels, sample weights, the teacher's outputs (run now, or kept) and which
+        positions count."""
         inputs, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         features = {name: inputs[name] for name in self.student.input}
         positions = inputs.get(POSITION_MASK)
         if TEACHER_LOGITS in inputs and not self.reads_states:
             found = {"logits": inputs[TEACHER_LOGITS]}
+        elif TEACHER_STATES in inputs:
+            found = kept_outputs(inputs, self.teacher_layers)
         else:
             found = self.run_teacher(features)
         return features, labels, sample_weight, found, positions

@@ -1,5 +1,6 @@
 """The two task stages as one call: intermediate layers first, then predictions."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from tinybert_tf.distillation.alignment import BATCHES, align_projections
 from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.checks import check_on_dev
 from tinybert_tf.distillation.distiller import Distiller
+from tinybert_tf.distillation.kept_states import MEMORY, with_states
 from tinybert_tf.distillation.losses import LossTerm, intermediate_losses, prediction_losses
 from tinybert_tf.distillation.predictions import ONE_ROW
 from tinybert_tf.distillation.teachers import (
@@ -48,6 +50,7 @@ def distill(
     balance: bool = False,
     teacher_weights: Sequence[float] | None = None,
     keep_logits: bool = True,
+    keep_states: bool | None = None,
     unlabelled=None,
     sample_weight=None,
     seed: int = 0,
@@ -94,6 +97,10 @@ def distill(
         teacher_weights: list of floats. Weights of several teachers. Defaults to `None`: equal.
         keep_logits: bool. Whether the prediction stage computes the teacher's logits once instead
             of in each epoch; not where tokens have logits each. Defaults to `True`.
+        keep_states: bool. Whether the intermediate stage computes the teacher's hidden states and
+            attention scores once, and keeps them in memory, instead of in each epoch; not with
+            `reduction="paper"` or relations. Defaults to `None`: where there are several epochs and
+            3 GiB hold them.
         unlabelled: texts like `texts`, added to them. Without labels no training accuracy is
             shown, and `hard_label_weight` must be 0. Defaults to `None`.
         sample_weight: float array `(n,)`, needs labels. Defaults to `None`.
@@ -122,10 +129,9 @@ def distill(
     weights = check_weights(teacher_weights, len(teachers))
     if unlabelled is not None:
         texts, labels = _joined(texts, unlabelled, hard_label_weight, sample_weight), None
-    validation = None
+    dev = None
     if validation_data is not None:
         dev = student.distillation_batches(*validation_data, batch_size=batch_size, shuffle=False)
-        validation = dev.dataset()
         for one in teachers:
             check_on_dev(one, student, validation_data[0], dev)
     batches = student.distillation_batches(
@@ -149,12 +155,18 @@ def distill(
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
         start_terms(distiller, batches, align, balance and stage == "intermediate")
+        data, validation = batches, dev
+        if keep_states or (keep_states is None and count > 1):
+            memory = MEMORY if keep_states is None else math.inf
+            data, validation = (
+                with_states(one, distiller, memory, verbose) for one in (batches, dev)
+            )
         histories[stage] = fit_resumable(
             distiller,
-            batches,
+            data,
             count,
             checkpoint=None if run_dir is None else Path(run_dir, f"{stage}.npz"),
-            validation_data=validation,
+            validation_data=None if validation is None else validation.dataset(),
             callbacks=callbacks,
             settings={
                 "stage": stage,
