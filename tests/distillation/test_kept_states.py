@@ -80,6 +80,7 @@ def test_step_does_not_run_the_teacher(pair):
         distiller.term_values(batches.batch(0, 0))
 
 
+@pytest.mark.slow
 def test_what_is_not_kept(pair, teacher):
     distiller, batches = pair
     size = BatchesWithStates(batches, distiller).num_bytes
@@ -120,6 +121,7 @@ def test_training_is_the_same(teacher, texts, labels, shape, tmp_path):
         np.testing.assert_allclose(values, other_history[name], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_progress_is_shown(pair, capsys):
     distiller, batches = pair
     with_states(batches, distiller, verbose=1).dataset()

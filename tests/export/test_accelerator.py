@@ -94,8 +94,12 @@ def test_other_targets_are_within_the_tolerance(gpu, tmp_path, target):
     assert_answers_differ(check)
 
 
-@pytest.mark.parametrize("make", [build_classifier, wide_classifier])
-@pytest.mark.parametrize("scheme", WEIGHT_ONLY)
+@pytest.mark.parametrize(
+    "make", [build_classifier, pytest.param(wide_classifier, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize(
+    "scheme", [WEIGHT_ONLY[0], pytest.param(WEIGHT_ONLY[1], marks=pytest.mark.slow)]
+)
 def test_weight_only_file_gives_the_same_numbers_everywhere(gpu, tmp_path, make, scheme):
     copy = quantize_aware(make(), scheme)
     path = to_tflite(copy, tmp_path / "m.tflite", target="weight_only").path
