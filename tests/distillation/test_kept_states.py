@@ -14,6 +14,9 @@ from tinybert_tf.distillation.kept_states import (
 )
 from tinybert_tf.distillation.losses import AttentionLoss, EmbeddingLoss, HiddenLoss
 
+# Each distiller is traced anew.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def student(teacher):
@@ -80,7 +83,6 @@ def test_step_does_not_run_the_teacher(pair):
         distiller.term_values(batches.batch(0, 0))
 
 
-@pytest.mark.slow
 def test_what_is_not_kept(pair, teacher):
     distiller, batches = pair
     size = BatchesWithStates(batches, distiller).num_bytes
@@ -91,7 +93,6 @@ def test_what_is_not_kept(pair, teacher):
     assert with_states(batches, predictions) is batches
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shape", [{}, {"hidden_dim": 8, "intermediate_dim": 16}])
 def test_training_is_the_same(teacher, texts, labels, shape, tmp_path):
     """With and without keeping, also for a narrower student, whose states are projected."""
@@ -121,7 +122,6 @@ def test_training_is_the_same(teacher, texts, labels, shape, tmp_path):
         np.testing.assert_allclose(values, other_history[name], rtol=1e-3)
 
 
-@pytest.mark.slow
 def test_progress_is_shown(pair, capsys):
     distiller, batches = pair
     with_states(batches, distiller, verbose=1).dataset()

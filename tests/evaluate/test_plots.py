@@ -65,7 +65,9 @@ def share_of(pixels, color):
 # === Confusion ===
 
 
-@pytest.mark.parametrize("classes", [2, 20, 40, 150, 400])
+@pytest.mark.parametrize(
+    "classes", [2, 40, 400, *(pytest.param(n, marks=pytest.mark.slow) for n in (20, 150))]
+)
 def test_confusion_matrix(tmp_path, read_png, classes):
     path = tmp_path / "confusion.png"
     plot_confusion_matrix(report(classes, rows=10 * classes), path)

@@ -77,7 +77,13 @@ def test_float32_file_equals_keras(gpu, classifier, plain_file):
     assert stored["inputs"] == len(outputs) > len(DEFAULT_TEXTS)  # pairs too
 
 
-@pytest.mark.parametrize("make", [lambda: softened(build_classifier()), wide_classifier])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: softened(build_classifier()),
+        pytest.param(wide_classifier, marks=pytest.mark.slow),
+    ],
+)
 def test_dynamic_int8_file_is_within_the_tolerance(gpu, tmp_path, make):
     path = to_tflite(make(), tmp_path / "m.tflite", target="universal").path
     check = check_gpu(path).require()
@@ -139,6 +145,7 @@ def test_second_output_is_compared_too(gpu, classifier, tmp_path):
     np.testing.assert_allclose(run_on_gpu(path, ROWS).sum(axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_wide_float32_file(gpu, tmp_path):
     path = to_tflite(wide_classifier(), tmp_path / "m.tflite", target="float32").path
     check = check_gpu(path).require()

@@ -46,6 +46,7 @@ def test_no_threshold_no_none(classifier, float_file):
     assert None not in runner.classify(TEXTS)
 
 
+@pytest.mark.slow
 def test_several_lengths_and_no_texts(classifier, tmp_path):
     nothing = OutOfScopeThreshold("probability", 0.0)
     everything = OutOfScopeThreshold("probability", 1.5)
