@@ -127,6 +127,7 @@ def test_weight_only_file_gives_the_same_numbers_everywhere(gpu, tmp_path, make,
     ],
     ids=lambda variant: "-".join(map(str, variant.values())),
 )
+@pytest.mark.slow
 def test_variants_of_the_graph(gpu, tmp_path, variant):
     path = to_tflite(build_classifier(**variant), tmp_path / "m.tflite", target="float32").path
     check = check_gpu(path).require()

@@ -8,6 +8,9 @@ from tinybert_tf.export import TARGETS, read_model_file, to_tflite
 from tinybert_tf.export.delegates import check
 from tinybert_tf.export.requirements import check_requirements
 
+# A file of each target.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files(classifier, tmp_path_factory):

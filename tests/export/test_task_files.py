@@ -121,6 +121,7 @@ def test_integer_embedding_is_refused(tmp_path):
         to_tflite(model, tmp_path / "m.tflite", target="npu_int8", texts=texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_real_gpu_accelerator(kind, tmp_path):
     model = sharpen(build(kind)[0])
