@@ -17,20 +17,18 @@ in DIR/TASK/STUDENT/ROW/SEED; a killed one resumes. The teacher is MiniLM-L6-H38
 
 import argparse
 import json
-import os
 import shutil
 import time
 from pathlib import Path
 
+import command_line
 from tasks import TASKS, load, score
 
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.compress import prune_during_distillation
-from tinybert_tf.layers.precision import PRECISIONS
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 TRAINED = (
     *("fine_tuned", "prediction", "intermediate", "labels", "unlabelled"),
     *("random", "augmented", "general"),
@@ -45,22 +43,14 @@ KEPT = 3 / 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
     parser.add_argument("--task", choices=TASKS)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--student", default="tinybert_4l_312", choices=tb.ARCHITECTURES)
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--teacher", type=Path, help="Hugging Face folder; default MiniLM")
     parser.add_argument("--masked-lm", type=Path, help="preset of a TinyBertMaskedLM")
     parser.add_argument("--general", type=Path, help="preset of a general student's encoder")
     parser.add_argument("--examples", type=int, help="only so many of either part")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--verbose", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="print the tables, train nothing")
     arguments = parser.parse_args()
     if arguments.table:

@@ -12,9 +12,10 @@ pareto.png to the output folder.
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf import export
@@ -22,7 +23,6 @@ from tinybert_tf.adaptive import AdaptiveStudent, distill_adaptive
 from tinybert_tf.adaptive.student import SETTINGS_FILE
 from tinybert_tf.atomic import atomic_file
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # Training and development data; epochs and learning rate of the two phases.
 TASKS = {
     "sst2": ("sst2/train_sentences.tsv", "sst2/dev.tsv", {"width": 3, "depth": 3}, 2e-5),
@@ -31,23 +31,16 @@ TASKS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True, data=True, training=True)
     parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--student", type=Path, help="preset; default: OUT/student")
     parser.add_argument("--teacher", type=Path, help="preset; default: OUT/teacher/preset")
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--epochs", type=int, help="of each phase; default: by task")
     parser.add_argument("--learning-rate", type=float, help="default: by task")
     parser.add_argument("--examples", type=int, help="use only so many; default: all")
     parser.add_argument("--all", action="store_true", help="train all sub-networks in each step")
     parser.add_argument("--target", default="universal")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
 
 

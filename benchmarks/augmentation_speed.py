@@ -8,25 +8,19 @@ turns on the same sentences; ratios of each round, their median and quartiles.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 import tinybert_tf as tb
 from tinybert_tf.text.words import split_words
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
+    parser = command_line.parser(__doc__, data=True)
     parser.add_argument("--masked-lm", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, default=16)
     run(parser.parse_args())

@@ -12,35 +12,26 @@ the teacher of the tasks zh_sentiment, zh_ner and zh_stsb. A killed run resumes.
 
 import argparse
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import chinese_data
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.models import TinyBertTextClassifierPreprocessor
 from tinybert_tf.text.corpus import corpus_texts
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 SHAPE = {"num_layers": 6, "num_heads": 4, "hidden_dim": 256, "intermediate_dim": 1024}
 TOKENS, LENGTH = 8000, 128
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--matmul-precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
 
 

@@ -11,14 +11,14 @@ files with LiteRT. A killed run resumes. Writes results.json and results.md to t
 
 import argparse
 import json
-import os
 from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STUDENT = "minilm_3l_384"
 
 # Epochs and learning rates per task; clinc150 has 150 classes of 100 short texts each and needs
@@ -46,15 +46,8 @@ TASKS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True, data=True, training=True)
     parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", type=int, default=2)
     Benchmark(parser.parse_args()).run()
 
 

@@ -12,26 +12,20 @@ second sentences. A row is trained once, in DIR/STUDENT/ROW; a killed one resume
 import argparse
 import csv
 import json
-import os
 import time
+from functools import cached_property
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.evaluate.regression import evaluate_scores
-from tinybert_tf.layers.precision import PRECISIONS
 from tinybert_tf.text.corpus import corpus_texts
 from tinybert_tf.text.sentences import split_sentences
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-STUDENTS = {
-    "minilm_4l_384": {"num_layers": 4},
-    "minilm_3l_384": {"num_layers": 3},
-    "tinybert_4l_312": {"architecture_name": "tinybert_4l_312"},
-}
 ROWS = ("start", "distilled", "int8")
 LENGTH, LEARNING_RATE = 64, 2e-4
 EPOCHS = {"intermediate": 1, "prediction": 3}
@@ -41,18 +35,10 @@ PARAPHRASE = 4.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
-    parser.add_argument("--student", choices=STUDENTS, default="minilm_4l_384")
+    parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
+    parser.add_argument("--student", choices=tb.ARCHITECTURES, default="minilm_4l_384")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     parser.add_argument("--sentences", type=int, default=12_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--verbose", type=int, default=2)
     Benchmark(parser.parse_args()).run()
 
 
@@ -95,7 +81,7 @@ class Benchmark:
             tb.distill(
                 teacher,
                 student,
-                self.sentences(),
+                self.sentences,
                 epochs=EPOCHS,
                 learning_rate=LEARNING_RATE,
                 balance=True,
@@ -114,9 +100,9 @@ class Benchmark:
         return {"megabytes": result.size_bytes / 1e6, **self.measured(file)}
 
     def student(self, teacher):
-        shape = STUDENTS[self.arguments.student]
-        return tb.student_of(teacher, texts=self.sentences()[:2000], **shape)
+        return tb.student_of(teacher, self.arguments.student, texts=self.sentences[:2000])
 
+    @cached_property
     def sentences(self) -> list[str]:
         """The same sentences of Wikipedia each time."""
         texts = corpus_texts([self.arguments.data / "wiki_en_text" / "train.txt.gz"])

@@ -12,36 +12,27 @@ scores the losses on held-out articles before and after. A killed run resumes. W
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file, atomic_folder
 from tinybert_tf.distillation.alignment import align_projections
 from tinybert_tf.distillation.recipe import first_batches
-from tinybert_tf.layers.precision import PRECISIONS
 from tinybert_tf.pretraining.batches import CorpusBatches
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MAX_LENGTH = 128
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
     parser.add_argument("--student", default="tinybert_4l_312", choices=tb.ARCHITECTURES)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--corpus", type=Path, help="default: OUT/corpus")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
 
 

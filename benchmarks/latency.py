@@ -21,7 +21,6 @@ superuser). Without it a busy machine distorts the ratios, PyTorch's most of all
 for each other by spinning.
 """
 
-import argparse
 import datetime
 import json
 import os
@@ -31,6 +30,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+import command_line
 import numpy as np
 from latency_contenders import Contender, Worker, write_base, write_onnx, write_student
 
@@ -44,11 +44,8 @@ FLOAT, INTEGER = 1e-4, 0.1
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True)
     parser.add_argument("files", nargs="*", type=Path, help="the first is compared with all")
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--lengths", type=_numbers, default=[128, 32])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30)

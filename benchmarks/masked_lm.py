@@ -9,30 +9,22 @@ candidates from the result. A killed run resumes. Writes DIR/preset, masked_lm.j
 
 import argparse
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file, atomic_folder
 from tinybert_tf.text.corpus import corpus_texts
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser = command_line.parser(__doc__, out=True, data=True, training=True)
     parser.add_argument("--corpus", type=Path, help="default: OUT/corpus")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", type=int, default=2)
     run(parser.parse_args())
 
 

@@ -6,9 +6,9 @@ Both take a gradient with `tokens` rows, clip its norm, decay the weights and up
 take turns. Prints the median and minimum in ms of each, and their ratio.
 """
 
-import argparse
 import time
 
+import command_line
 import keras
 import numpy as np
 import tensorflow as tf
@@ -34,9 +34,7 @@ def stepper(cls, rows: int, width: int, tokens: int):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("--rows", type=int, default=30522)
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--tokens", type=int, default=512)

@@ -9,12 +9,11 @@ accuracy is a dev score. `--model` may be an exported `.tflite` file, which has 
 Writes out_of_scope.json, out_of_scope.md and out_of_scope.png to the output folder.
 """
 
-import argparse
 import collections
 import json
-import os
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 import tinybert_tf as tb
@@ -24,7 +23,6 @@ from tinybert_tf.evaluate.figures import BLUE, GRAY, VERMILION, figure
 from tinybert_tf.evaluate.scope_scores import FILE_SCORES, SCORES
 from tinybert_tf.export import TFLiteClassifier
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # Row label to arguments of `choose_threshold`.
 OBJECTIVES = {
     "balanced": {"objective": "balanced"},
@@ -45,13 +43,8 @@ HEADINGS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True, data=True)
     parser.add_argument("--model", type=Path, required=True, help="Preset, or .tflite file.")
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--temperature", type=float, default=1.0, help="Of the energy.")
     arguments = parser.parse_args()
 

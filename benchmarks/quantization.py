@@ -10,15 +10,14 @@ killed run goes on. Writes quantization.json and quantization.md to the output f
 
 import argparse
 import json
-import os
 import time
-from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STUDENT = "intermediate_then_prediction_stage"
 # Training and development data, epochs (clinc150 has twice the sentences). Of the epochs and the
 # student that was not trained, the best on dev is kept.
@@ -39,16 +38,9 @@ LEARNING_RATE = 5e-5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, out=True, data=True, training=True)
     parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", type=int, default=2)
     Benchmark(parser.parse_args()).run()
 
 

@@ -10,12 +10,12 @@ second are those of the median call, its encoder included; of the fastest call i
 other work on the machine disturbs least.
 """
 
-import argparse
 import platform
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 from tinybert_tf.atomic import atomic_file
@@ -27,9 +27,7 @@ FIRST_TOKEN = 5  # after [PAD], [UNK], [CLS], [SEP], [MASK]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--source-lengths", type=numbers, default=[16, 64])
     parser.add_argument("--target-lengths", type=numbers, default=[16, 64])

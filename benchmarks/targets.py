@@ -8,10 +8,10 @@ Weights are random: sizes and speed depend on shapes only. Words are those of Mi
 vocabulary. Writes the files, results.json and results.md.
 """
 
-import argparse
 import json
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 import tinybert_tf as tb
@@ -33,10 +33,7 @@ FILES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = command_line.parser(__doc__, out=True)
     parser.add_argument("--architecture", default="tinybert_4l_312")
     parser.add_argument("--length", type=int, default=128)
     arguments = parser.parse_args()

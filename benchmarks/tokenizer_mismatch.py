@@ -9,27 +9,21 @@ writes the dev texts as careless or foreign keyboards do: an accent on every thi
 vowel, which BERT's rules remove and MediaPipe's keep.
 """
 
-import argparse
 import json
-import os
 from pathlib import Path
 
+import command_line
 from tasks import TASKS, load, score
 
 import tinybert_tf as tb
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
+    parser = command_line.parser(__doc__, data=True)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--accents", action="store_true")
     arguments = parser.parse_args()
     texts, labels = load(arguments.task, arguments.data).dev

@@ -13,29 +13,23 @@ steps of the student, against four steps of PyTorch with both; and a later epoch
 the same step on sst2's sentences in length buckets and padded to 128.
 """
 
-import argparse
 import json
-import os
 import time
 from pathlib import Path
 
+import command_line
 import numpy as np
 
 import tinybert_tf as tb
 from tinybert_tf.distillation.kept_states import BatchesWithStates
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 WORDS, BATCH = 30_522, 32
 # Of the intermediate stage: TinyBERT's released code has 20, `distill` 4.
 EPOCHS = 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser = command_line.parser(__doc__, data=True)
     parser.add_argument("--student", default="minilm_3l_384")
     parser.add_argument("--lengths", type=int, nargs="+", default=[32, 64, 128])
     parser.add_argument("--rounds", type=int, default=7)

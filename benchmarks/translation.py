@@ -12,19 +12,17 @@ them. A row is trained once, in DIR/ROW; a killed one resumes.
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
+import command_line
 from sacrebleu.metrics import BLEU, CHRF
 
 import tinybert_tf as tb
 from tinybert_tf import export
 from tinybert_tf.atomic import atomic_file
-from tinybert_tf.layers.precision import PRECISIONS
 from tinybert_tf.models import TinyBertSeq2SeqPreprocessor
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STUDENTS = ("fine_tuned", "word", "sequence")
 ROWS = ("teacher", *STUDENTS, "int8")
 SOURCE_LENGTH, TARGET_LENGTH = 48, 48
@@ -34,18 +32,10 @@ EPOCHS, LEARNING_RATE, BATCH_SIZE, BEAMS = (12, 8), (3e-4, 3e-4), 64, 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
+    parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     parser.add_argument("--pairs", type=int, help="only so many of either part")
     parser.add_argument("--epochs", type=int, help="of teacher and students alike")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--matmul-precision", choices=PRECISIONS, default="float32")
-    parser.add_argument("--verbose", type=int, default=2)
     Benchmark(parser.parse_args()).run()
 
 

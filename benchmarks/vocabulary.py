@@ -8,9 +8,9 @@ profile `small`. With `--general` it also keeps the tokens that raw English text
 holds at least that often.
 """
 
-import argparse
-import os
 from pathlib import Path
+
+import command_line
 
 import tinybert_tf as tb
 from tinybert_tf.compress import measure_coverage, prune_vocabulary
@@ -18,7 +18,6 @@ from tinybert_tf.compress.token_choice import count_pieces
 from tinybert_tf.text.corpus import corpus_texts
 from tinybert_tf.text.words import count_words
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 TASKS = {
     "sst2": ("sst2/train_sentences.tsv", "sst2/dev.tsv"),
     "clinc150": ("clinc150/train.tsv", "clinc150/val.tsv"),
@@ -38,13 +37,9 @@ HEADINGS = ("tokens kept", "number", "MB", "pieces a word", "texts as before", "
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, data=True)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--model", type=Path, required=True, help="Preset of the classifier.")
-    default_data = os.environ.get("TINYBERT_DATA", REPOSITORY.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(default_data))
     parser.add_argument("--general", type=int, nargs="*", default=[])
     arguments = parser.parse_args()
 

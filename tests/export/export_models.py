@@ -4,6 +4,7 @@ import string
 
 import numpy as np
 
+from tinybert_tf.export.targets import TARGETS
 from tinybert_tf.models import (
     TinyBertBackbone,
     TinyBertTextClassifier,
@@ -17,6 +18,13 @@ SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = string.ascii_lowercase
 VOCABULARY = [*SPECIALS, *CHARACTERS, *string.digits, *(f"##{c}" for c in CHARACTERS)]
 SEQUENCE_LENGTH = 16
+# Scheme to the target whose graph it is exported with.
+TARGET_OF = {
+    scheme: target.name
+    for target in TARGETS.values()
+    for scheme in (target.scheme, *target.other_schemes)
+    if scheme is not None
+}
 
 TEXTS = [
     "a bad cab",

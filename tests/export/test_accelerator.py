@@ -62,6 +62,14 @@ def assert_answers_differ(check):
 # === Right on the GPU ===
 
 
+def assert_gpu_equals_keras(check, classifier, atol) -> np.ndarray:
+    """The GPU's outputs, of which the first are those of the default texts."""
+    (outputs,) = check.outputs.values()
+    expected = classifier.predict_proba(list(DEFAULT_TEXTS))
+    np.testing.assert_allclose(outputs[: len(DEFAULT_TEXTS)], expected, atol=atol)
+    return outputs
+
+
 def test_float32_file_equals_keras(gpu, classifier, plain_file):
     check = check_gpu(plain_file)
     assert check.fully_accelerated and check.refused == ()
@@ -69,9 +77,7 @@ def test_float32_file_equals_keras(gpu, classifier, plain_file):
     assert check.tolerance == 1e-4
     assert check.max_difference < ROUNDING
     assert_answers_differ(check)
-    (outputs,) = check.outputs.values()
-    expected = classifier.predict_proba(list(DEFAULT_TEXTS))
-    np.testing.assert_allclose(outputs[: len(DEFAULT_TEXTS)], expected, atol=1e-4)
+    outputs = assert_gpu_equals_keras(check, classifier, atol=1e-4)
     stored = json.loads(json.dumps(check.to_dict()))
     assert stored["passed"] is True
     assert stored["inputs"] == len(outputs) > len(DEFAULT_TEXTS)  # pairs too
@@ -113,9 +119,7 @@ def test_weight_only_file_gives_the_same_numbers_everywhere(gpu, tmp_path, make,
     assert check.tolerance == 1e-4
     assert check.max_difference < ROUNDING
     assert_answers_differ(check)
-    (outputs,) = check.outputs.values()
-    expected = copy.predict_proba(list(DEFAULT_TEXTS))
-    np.testing.assert_allclose(outputs[: len(DEFAULT_TEXTS)], expected, atol=1e-5)
+    assert_gpu_equals_keras(check, copy, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from export_models import TEXTS, build_classifier
+from export_models import TARGET_OF, TEXTS, build_classifier
 
 import tinybert_tf as tb
 from tinybert_tf.errors import TinyBertError
@@ -17,16 +17,6 @@ from tinybert_tf.quantization.schemes import SCHEMES
 pytestmark = pytest.mark.slow
 
 LABELS = ["first", "second", "third", "first", "second", "third"]
-# The target whose graph a scheme is exported with.
-TARGET = {
-    "dynamic_int8": "universal",
-    "dynamic_int8_int4_embedding": "small",
-    "int4_weights": "small",
-    "per_tensor_int8": "nnapi",
-    "weight_only_int8": "weight_only",
-    "weight_only_int8_int4_embedding": "weight_only",
-    "static_int8": "npu_int8",
-}
 # Both kinds of activations in the quick run, all schemes in the whole one.
 EACH_KIND = [
     name if name in ("dynamic_int8", "static_int8") else pytest.param(name, marks=pytest.mark.slow)
@@ -40,7 +30,7 @@ def aware(classifier, scheme):
 
 
 def export_as(classifier, scheme, path):
-    return to_tflite(classifier, path, target=TARGET[scheme], scheme=scheme).path
+    return to_tflite(classifier, path, target=TARGET_OF[scheme], scheme=scheme).path
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from export_models import TEXTS, build_classifier
+from export_models import TARGET_OF, TEXTS, build_classifier
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import quantize_aware, read_model_file, to_tflite
@@ -14,22 +14,12 @@ from tinybert_tf.quantization.schemes import WEIGHT_ONLY
 # Training and export of many small models.
 pytestmark = pytest.mark.slow
 
-TARGETS = {
-    "dynamic_int8": "universal",
-    "dynamic_int8_int4_embedding": "small",
-    "int4_weights": "small",
-    "per_tensor_int8": "nnapi",
-    "weight_only_int8": "weight_only",
-    "weight_only_int8_int4_embedding": "weight_only",
-    "static_int8": "npu_int8",
-}
-
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Scheme to (trained classifier, its file's model)."""
     found = {}
-    for scheme, target in TARGETS.items():
+    for scheme, target in TARGET_OF.items():
         copy = quantize_aware(build_classifier(), scheme, calibration_texts=TEXTS * 8)
         copy.fit(TEXTS * 4, ["first", "second", "third"] * 8, verbose=0)
         path = tmp_path_factory.mktemp("packed") / "m.tflite"
@@ -125,7 +115,7 @@ def _in_order(stored, found):
         yield min(fitting, key=lambda pair: np.abs(pair[0] - values.T).max())
 
 
-@pytest.mark.parametrize("scheme", [name for name in TARGETS if name not in WEIGHT_ONLY])
+@pytest.mark.parametrize("scheme", [name for name in TARGET_OF if name not in WEIGHT_ONLY])
 def test_dequantized_file_equals_the_training_grid(scheme, exported):
     classifier, model = exported[scheme]
     stored = [
@@ -141,7 +131,7 @@ def test_dequantized_file_equals_the_training_grid(scheme, exported):
         np.testing.assert_array_equal(matches[0][1], integers, name)
 
 
-@pytest.mark.parametrize("scheme", TARGETS)
+@pytest.mark.parametrize("scheme", TARGET_OF)
 def test_word_table_equals_the_training_grid(scheme, exported):
     classifier, model = exported[scheme]
     layer = classifier.backbone.embeddings.token_embedding
