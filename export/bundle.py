@@ -36,6 +36,7 @@ from tinybert_tf.export.model_file import (
 )
 from tinybert_tf.export.runner import open_file
 from tinybert_tf.export.runtime import TFLiteModel
+from tinybert_tf.export.signatures import signature_name
 from tinybert_tf.runs import versions
 
 FORMAT, FORMAT_VERSION = "tinybert_tf.bundle", 1
@@ -190,7 +191,6 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
 
 def _model(source: ModelFile, runner: TFLiteModel) -> dict:
     lengths = runner.sequence_lengths
-    single = len(lengths) == 1
     return {
         "file": MODEL,
         "size_bytes": source.size_bytes,
@@ -198,8 +198,7 @@ def _model(source: ModelFile, runner: TFLiteModel) -> dict:
         "quantization": source.quantization,
         "inputs": list(runner.input_order),
         "signatures": [
-            {"name": "serving_default" if single else f"tokens_{length}", "length": length}
-            for length in lengths
+            {"name": signature_name(length, lengths), "length": length} for length in lengths
         ],
         "outputs": runner.num_outputs,
         "attention_heads": _attention_heads(runner),

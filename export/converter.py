@@ -27,7 +27,7 @@ from tinybert_tf.export.model_file import pack_model, parse_model
 from tinybert_tf.export.packing import packed_files, packed_metadata
 from tinybert_tf.export.qat import check_supported, quantize_aware
 from tinybert_tf.export.requirements import check_requirements
-from tinybert_tf.export.signatures import merge_models
+from tinybert_tf.export.signatures import merge_models, signature_name
 from tinybert_tf.export.targets import Target, find_target, scheme_of
 from tinybert_tf.export.weight_packing import pack_weights
 from tinybert_tf.export.weights import TaskWeights, read_weights
@@ -156,7 +156,7 @@ def _build(
     """The flatbuffer as an object tree: one subgraph and signature a length."""
     models = {}
     for length in lengths:
-        key = "serving_default" if len(lengths) == 1 else f"tokens_{length}"
+        key = signature_name(length, lengths)
         models[key] = _build_one(weights, length, target, attention)
     return next(iter(models.values())) if len(models) == 1 else merge_models(models)
 

@@ -10,7 +10,7 @@ from tinybert_tf.atomic import atomic_file
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export.converter import ExportResult, convert
 from tinybert_tf.export.graph_edits import equalize_ranks, name_tensors
-from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model
+from tinybert_tf.export.model_file import SETTINGS_FILE, pack_model, parse_model, text_lines
 from tinybert_tf.export.qat import check_supported, quantize_aware
 from tinybert_tf.export.requirements import check_requirements
 from tinybert_tf.export.seq2seq_lowering import LoweredDecoder, LoweredEncoder
@@ -109,8 +109,8 @@ def seq2seq_to_tflite(
         "target": target,
     }
     files = {
-        SOURCE_FILE: _lines(model.wordpiece.vocabulary),
-        TARGET_FILE: _lines(model.target_wordpiece.vocabulary),
+        SOURCE_FILE: text_lines(model.wordpiece.vocabulary),
+        TARGET_FILE: text_lines(model.target_wordpiece.vocabulary),
         SETTINGS_FILE: json.dumps(settings, indent=2).encode("utf-8"),
     }
     content = pack_model(merged, files=files)
@@ -160,7 +160,3 @@ def _build(lowered: LoweredEncoder | LoweredDecoder, sequence_length: int) -> sc
     equalize_ranks(model)
     pack_weights(model, lowered.grids)
     return model
-
-
-def _lines(items: list[str]) -> bytes:
-    return "".join(f"{item}\n" for item in items).encode("utf-8")

@@ -1,7 +1,14 @@
 """Several models of one network as signatures of one file that store the weights once."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+
+def signature_name(length: int, lengths: Sequence[int]) -> str:
+    """Key of a sequence length's signature in a file of these lengths."""
+    return "serving_default" if len(lengths) == 1 else f"tokens_{length}"
 
 
 def merge_models(models: dict[str, schema.ModelT]) -> schema.ModelT:
