@@ -39,8 +39,8 @@ class Verification:
         quantization: string. The scheme, or `"float32"`.
         examples: int. Number of texts.
         report: the task's report of the file, such as ClassificationReport.
-        max_probability_difference: float. The largest absolute difference of any output to Keras;
-            `None` without a classifier.
+        max_probability_difference: float. The largest absolute difference of any output to Keras,
+            of spans after a softmax over the tokens; `None` without a classifier.
         agreement: float. Share of texts with the same predicted label (or label set) as Keras, of
             a tagger share of pieces, of spans share of starts and ends; `None` without a
             classifier, and where outputs are no classes.
@@ -150,7 +150,7 @@ def verify(
     found = Verification(file.path, size, file.quantization, examples, report, kind=file.kind)
     if reference is None:
         return found
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(own, reference, strict=True))
+    difference = _largest_difference(own, reference, file.kind)
     _check_difference(difference, file, classifier)
     return replace(
         found,
@@ -187,7 +187,7 @@ def compare_outputs(path: str | os.PathLike, examples, model) -> float:
     _check_same_task(file, model)
     own = file.predict(examples)
     reference = _keras_outputs(model, file, file.encode(examples), lambda count: None)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(own, reference, strict=True))
+    difference = _largest_difference(own, reference, file.kind)
     _check_difference(difference, file, model)
     return difference
 
@@ -205,6 +205,19 @@ def _check_same_task(file: TFLiteModel, classifier) -> None:
             "Expected the classifier that the file was exported from: the same tokenizer. "
             f"Received: {file.tokenizer!r} in the file, {classifier.wordpiece!r} in the classifier"
         )
+
+
+def _largest_difference(own, reference, kind: str) -> float:
+    """Over all examples; logits of spans, whose size is arbitrary, as probabilities."""
+    pairs = zip(own, reference, strict=True)
+    if kind == "spans":
+        pairs = (map(_over_tokens, pair) for pair in pairs)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def _over_tokens(logits) -> np.ndarray:
+    """Probabilities of each token to be a start or an end, `(length, 2)`."""
+    return keras.ops.convert_to_numpy(keras.ops.softmax(np.asarray(logits, "float32"), axis=0))
 
 
 def _check_difference(difference: float, file: TFLiteModel, classifier) -> None:

@@ -162,6 +162,15 @@ def test_questions_are_answered_alike_over_windows(tmp_path):
     assert found.score == found.keras_score
 
 
+def test_the_size_of_span_logits_does_not_count(tmp_path):
+    model, examples, _ = build("spans")
+    kernel = sharpen(model).output_dense.kernel
+    kernel.assign(kernel.value * 300.0)
+    path = to_tflite(model, tmp_path / "m.tflite", target="float32").path
+    assert differences(open_file(path).predict(examples), model.predict_outputs(examples)) > 1e-4
+    assert compare_outputs(path, examples, model) < 1e-4
+
+
 def test_embeddings_have_length_one(tmp_path):
     model, texts, _ = build("embedding")
     path = to_tflite(model, tmp_path / "m.tflite", target="universal").path
