@@ -10,12 +10,11 @@ from tinybert_tf.distillation.losses import (
     HiddenLoss,
     LossTerm,
     PredictionLoss,
-    RelationLoss,
     intermediate_losses,
     prediction_losses,
-    relation_losses,
 )
 from tinybert_tf.distillation.recipe import distill
+from tinybert_tf.distillation.relation import RelationLoss, relation_losses
 from tinybert_tf.distillation.sequence_level import teacher_translations
 from tinybert_tf.distillation.views import as_teacher
 

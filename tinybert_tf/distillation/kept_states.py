@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tinybert_tf.distillation.losses import AttentionLoss, EmbeddingLoss, HiddenLoss, LossTerm
-from tinybert_tf.text.batches import LengthBucketedBatches, ResumableBatches
+from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.text.resumable_batches import ResumableBatches
 
 # The inputs under which they travel with a batch.
 TEACHER_STATES, TEACHER_SCORES = "teacher_states", "teacher_scores"

@@ -8,7 +8,8 @@ import numpy as np
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.masking import Masking
-from tinybert_tf.text.batches import LengthBucketedBatches, ResumableBatches
+from tinybert_tf.text.batches import LengthBucketedBatches
+from tinybert_tf.text.resumable_batches import ResumableBatches
 
 # Odd multipliers that keep the seeds of epochs and shards apart.
 _EPOCH, _SHARD = 1_000_003, 10_007

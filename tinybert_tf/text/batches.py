@@ -3,87 +3,15 @@
 import functools
 import math
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.text.resumable_batches import ResumableBatches, at_least
 
 # The input under which a task says which positions its losses count.
 POSITION_MASK = "position_mask"
-
-
-class ResumableBatches(ABC):
-    """Batches in an order that depends on the epoch only, as `tf.data` from any step on."""
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """The number of batches in an epoch."""
-
-    @abstractmethod
-    def batch(self, epoch: int, step: int) -> tuple:
-        """Returns one batch as numpy arrays."""
-
-    @abstractmethod
-    def checksum(self) -> str:
-        """Tells one data set from another."""
-
-    @abstractmethod
-    def _signature(self) -> tuple:
-        """TensorSpecs of a batch."""
-
-    def dataset(self, epoch: int = 0, start_step: int = 0):
-        """Returns the rest of one epoch as a `tf.data.Dataset` of known cardinality.
-
-        Args:
-            epoch: int. Defaults to `0`.
-            start_step: int. The first batch, from 0 to `len(self)`. Defaults to `0`.
-        """
-        import tensorflow as tf
-
-        self._check_start(epoch, start_step)
-
-        def generate() -> Iterator[tuple]:
-            for step in range(start_step, len(self)):
-                yield self.batch(epoch, step)
-
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=self._signature())
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self) - start_step))
-        return dataset.prefetch(tf.data.AUTOTUNE)
-
-    def stream(self, epoch: int = 0, start_step: int = 0):
-        """Returns an endless `tf.data.Dataset`: the rest of `epoch`, then the epochs after it.
-
-        Args:
-            epoch: int. Defaults to `0`.
-            start_step: int. The first batch, from 0 to `len(self)`. Defaults to `0`.
-        """
-        import tensorflow as tf
-
-        self._check_start(epoch, start_step)
-
-        def generate() -> Iterator[tuple]:
-            current, step = epoch, start_step
-            while True:
-                while step < len(self):
-                    yield self.batch(current, step)
-                    step += 1
-                current, step = current + 1, 0
-
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=self._signature())
-        dataset = dataset.apply(
-            tf.data.experimental.assert_cardinality(tf.data.experimental.INFINITE_CARDINALITY)
-        )
-        return dataset.prefetch(tf.data.AUTOTUNE)
-
-    def _check_start(self, epoch: int, start_step: int) -> None:
-        _at_least(0, epoch=epoch, start_step=start_step)
-        if start_step > len(self):
-            raise TinyBertError(
-                f"`start_step` is expected to be at most {len(self)}. "
-                f"Received: start_step={start_step}"
-            )
 
 
 class LengthBucketedBatches(ResumableBatches):
@@ -140,9 +68,9 @@ class LengthBucketedBatches(ResumableBatches):
         token_extra: dict[str, list[np.ndarray]] | None = None,
         token_labels: bool = False,
     ):
-        _at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
-        _at_least(1, bucket_batches=bucket_batches)
-        _at_least(0, seed=seed, pad_id=pad_id)
+        at_least(1, batch_size=batch_size, pad_to_multiple=pad_to_multiple)
+        at_least(1, bucket_batches=bucket_batches)
+        at_least(0, seed=seed, pad_id=pad_id)
         self.token_ids = list(token_ids)
         self.segment_ids = None if segment_ids is None else list(segment_ids)
         self.token_labels = token_labels and labels is not None
@@ -263,7 +191,7 @@ class LengthBucketedBatches(ResumableBatches):
             `(x,)`, `(x, y)` or `(x, y, sample_weight)`; `x` is a dict of the int32 arrays
             `token_ids`, `segment_ids` and `padding_mask`, each `(batch, length)`.
         """
-        _at_least(0, epoch=epoch)
+        at_least(0, epoch=epoch)
         if not 0 <= step < len(self):
             raise TinyBertError(
                 f"`step` is expected to lie between 0 and {len(self) - 1}. Received: step={step}"
@@ -334,12 +262,3 @@ def _as_targets(labels: np.ndarray | Sequence) -> np.ndarray:
         "`labels` are expected to be numbers, one row an example (class ids, multi-hot or float "
         f"targets). Received: an array of shape {labels.shape} and type {labels.dtype}"
     )
-
-
-def _at_least(minimum: int, **arguments: int) -> None:
-    for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-            raise TinyBertError(
-                f"`{name}` is expected to be an integer of at least {minimum}. "
-                f"Received: {name}={value!r}"
-            )

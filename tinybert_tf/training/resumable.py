@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.text.batches import ResumableBatches
+from tinybert_tf.text.resumable_batches import ResumableBatches
 from tinybert_tf.training.best_epoch import BestEpoch
 from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
