@@ -19,9 +19,8 @@ import command_line
 
 import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file, atomic_folder
-from tinybert_tf.distillation.alignment import align_projections
-from tinybert_tf.distillation.recipe import first_batches
 from tinybert_tf.pretraining.batches import CorpusBatches
+from tinybert_tf.pretraining.general import general_losses
 
 MAX_LENGTH = 128
 
@@ -49,15 +48,13 @@ def run(arguments: argparse.Namespace) -> None:
                 wiki / f"{name}.txt.gz", path, teacher.wordpiece, MAX_LENGTH, seed=arguments.seed
             )
         corpora[name] = tb.Corpus(path)
-    texts = [
-        teacher.wordpiece.decode(ids[1:-1].tolist()) for ids in corpora["train"].shard(0).token_ids
-    ]
+    texts = corpora["train"].texts(teacher.wordpiece)
     shape = {"dropout": 0.0, "attention_dropout": 0.0}  # one pass over the text: no overfitting
     classifier = tb.student_of(
         teacher, arguments.student, texts=texts, seed=arguments.seed, **shape
     )
     student = classifier.backbone
-    before = score(teacher, student, corpora["valid"])
+    before = general_losses(teacher, student, corpora["valid"])
     print("before", before, flush=True)
     started = time.monotonic()
     with tb.matmul_precision(arguments.matmul_precision):
@@ -77,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     seconds = time.monotonic() - started
     with atomic_folder(out / "encoder") as temporary:
         student.save_to_preset(str(temporary))
-    after = score(teacher, student, corpora["valid"])
+    after = general_losses(teacher, student, corpora["valid"])
     steps = len(CorpusBatches(corpora["train"], arguments.batch_size, steps=arguments.steps))
     share = min(steps * arguments.batch_size / len(corpora["train"]), 1.0)
     found = {
@@ -96,15 +93,6 @@ def run(arguments: argparse.Namespace) -> None:
     with atomic_file(out / "general.md") as stream:
         stream.write("\n".join(lines) + "\n")
     print(json.dumps(found, indent=2), flush=True)
-
-
-def score(teacher, student, corpus) -> dict[str, float]:
-    """The three losses on held-out text, with projections fitted to its first batches."""
-    batches = CorpusBatches(corpus, 32)
-    distiller = tb.Distiller(student, teacher.backbone)
-    align_projections(distiller, [x[0] for x in first_batches(batches)])
-    distiller.compile()
-    return distiller.evaluate(batches.dataset(), verbose=0, return_dict=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from tinybert_tf import __version__
 
 COMMANDS = (
+    "general",
     "finetune",
     "distill",
     "quantize",

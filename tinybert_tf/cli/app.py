@@ -14,6 +14,7 @@ from tinybert_tf.cli.evaluate import evaluate
 from tinybert_tf.cli.explain import explain
 from tinybert_tf.cli.export import export
 from tinybert_tf.cli.finetune import finetune
+from tinybert_tf.cli.general import general
 from tinybert_tf.cli.info import info
 from tinybert_tf.cli.inspect import inspect
 from tinybert_tf.cli.predict import predict
@@ -34,6 +35,7 @@ app = typer.Typer(
 
 # In the order of the work.
 for _command, _group in (
+    (general, "Train"),
     (finetune, "Train"),
     (distill, "Train"),
     (quantize, "Train"),

@@ -88,7 +88,7 @@ def _run(path: Path) -> dict:
         "started": config["started"],
         "teacher": settings.get("teacher"),
         "student": settings.get("student"),
-        "texts": f"{settings['train_rows']:,} for training, {settings['dev_rows']:,} for dev",
+        "texts": _texts(settings),
         "epochs": settings["epochs"],
         "learning rate": settings["learning_rate"],
         "seed": config["seed"],
@@ -108,6 +108,12 @@ def _run(path: Path) -> dict:
         "parameters": f"{metrics['parameters']:,}",
         "labels": _labels(metrics["labels"]) if metrics.get("labels") else None,
     }
+
+
+def _texts(settings: dict) -> str | None:
+    if "train_rows" not in settings:  # raw text
+        return None
+    return f"{settings['train_rows']:,} for training, {settings['dev_rows']:,} for dev"
 
 
 # What a finished run may have been scored by.

@@ -200,7 +200,12 @@ def build_student(name: str, teacher, init: str, layer_map, texts: list[str], se
         arguments = {name: getattr(teacher, name) for name in names}
     if task.name == "classification":
         arguments["multi_label"] = teacher.multi_label
-    return load_pretrained(name, task, arguments, teacher.sequence_length)
+    student = load_pretrained(name, task, arguments, teacher.sequence_length)
+    own, other = student.backbone.pooler.units, teacher.backbone.pooler.units
+    if student.wordpiece != teacher.wordpiece or own > other:
+        return student
+    # The same ids: pooler and head can start with the teacher's logits.
+    return student_of(teacher, init=student, texts=texts, seed=seed)
 
 
 def _sequence_student(name: str, teacher, seed: int):

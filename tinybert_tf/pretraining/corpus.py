@@ -173,6 +173,10 @@ class Corpus:
         """Reads a shard; the last two stay in memory."""
         return self._shard(index)
 
+    def texts(self, wordpiece: WordPiece) -> list[str]:
+        """The first shard's sequences as text again, for what reads strings."""
+        return [wordpiece.decode(ids[1:-1].tolist()) for ids in self.shard(0).token_ids]
+
     def check_vocabulary(self, wordpiece: WordPiece) -> None:
         """Checks that a model reads the ids that the corpus holds.
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinybert_tf.distillation.alignment import align_projections
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.losses import intermediate_losses
-from tinybert_tf.distillation.recipe import start_terms
+from tinybert_tf.distillation.recipe import first_batches, start_terms
 from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.throughput import Throughput
@@ -99,3 +100,22 @@ def general_distill(
         },
         verbose=verbose,
     )
+
+
+def general_losses(teacher, student, corpus: Corpus, batch_size: int = 32) -> dict[str, float]:
+    """The intermediate losses on a corpus, with projections fitted to its first batches.
+
+    Args:
+        teacher, student: as in `general_distill`.
+        corpus: `Corpus` of texts that were not trained on.
+        batch_size: int. Defaults to `32`.
+
+    Returns:
+        Name of each loss to its mean over the corpus, `"loss"` to their sum.
+    """
+    batches = CorpusBatches(corpus, batch_size)
+    own, other = (getattr(model, "backbone", model) for model in (student, teacher))
+    distiller = Distiller(own, other)
+    align_projections(distiller, [x[0] for x in first_batches(batches)])
+    distiller.compile()
+    return distiller.evaluate(batches.dataset(), verbose=0, return_dict=True)
