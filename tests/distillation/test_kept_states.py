@@ -67,7 +67,7 @@ def test_kept_values_are_the_teachers(pair):
 
 def test_step_does_not_run_the_teacher(pair):
     distiller, batches = pair
-    kept = with_states(batches, distiller)
+    (kept,) = with_states([batches], distiller)
     distiller.compile(optimizer=keras.optimizers.Adam(1e-3))
     first = [distiller.term_values(batches.batch(0, step)) for step in range(len(batches))]
     data = kept.dataset()
@@ -86,11 +86,15 @@ def test_step_does_not_run_the_teacher(pair):
 def test_what_is_not_kept(pair, teacher):
     distiller, batches = pair
     size = BatchesWithStates(batches, distiller).num_bytes
-    assert with_states(batches, distiller, size - 1) is batches
-    assert isinstance(with_states(batches, distiller, size), BatchesWithStates)
-    assert with_states(None, distiller) is None
+    assert with_states([batches], distiller, size - 1) == [batches]
+    (kept,) = with_states([batches], distiller, size)
+    assert isinstance(kept, BatchesWithStates)
+    # The limit holds for all parts together.
+    kept, other = with_states([batches, batches], distiller, 2 * size - 1)
+    assert isinstance(kept, BatchesWithStates) and other is batches
+    assert with_states([None], distiller) == [None]
     predictions = tb.Distiller(distiller.student, teacher, tb.prediction_losses())
-    assert with_states(batches, predictions) is batches
+    assert with_states([batches], predictions) == [batches]
 
 
 @pytest.mark.parametrize("shape", [{}, {"hidden_dim": 8, "intermediate_dim": 16}])
@@ -124,5 +128,6 @@ def test_training_is_the_same(teacher, texts, labels, shape, tmp_path):
 
 def test_progress_is_shown(pair, capsys):
     distiller, batches = pair
-    with_states(batches, distiller, verbose=1).dataset()
+    (kept,) = with_states([batches], distiller, verbose=1)
+    kept.dataset()
     assert "teacher's batch" in capsys.readouterr().out

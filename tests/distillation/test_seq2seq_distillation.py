@@ -107,7 +107,7 @@ def test_a_student_learns_from_its_teacher(teacher):
         SOURCES * 4,
         TARGETS * 4,
         validation_data=(SOURCES, TARGETS),
-        epochs={"intermediate": 1, "prediction": 20},
+        epochs={"intermediate": 2, "prediction": 20},
         learning_rate=1e-2,
         batch_size=8,
         keep_best=True,

@@ -32,10 +32,22 @@ def test_logits_of_several_teachers(teacher, second, texts):
     expected = 0.75 * teacher.predict(x, verbose=0) + 0.25 * second.predict(x, verbose=0)
     np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
     np.testing.assert_allclose(
-        mean_logits([teacher, second], [0.75, 0.25], texts[:8]),
+        mean_logits(distiller, student.batches(texts[:8], batch_size=3)),
         0.75 * teacher.predict(texts[:8], verbose=0) + 0.25 * second.predict(texts[:8], verbose=0),
         atol=1e-5,
     )
+
+
+def test_kept_logits_are_those_of_the_students_inputs(teacher, texts):
+    """A student that reads fewer tokens than its teacher gives the teacher no more of them."""
+    short = tb.TinyBertTextClassifierPreprocessor(teacher.preprocessor.tokenizer, 4)
+    student = teacher.on_backbone(teacher.backbone, preprocessor=short)
+    distiller = tb.Distiller(student, teacher, tb.prediction_losses())
+    batches = student.batches(texts[:8])
+    kept, rows = mean_logits(distiller, batches), batches.rows(0, 0)
+    given = distiller.run_teacher(batches.batch(0, 0)[0])["logits"]
+    np.testing.assert_allclose(kept[rows], given, atol=1e-5)
+    assert np.abs(kept - teacher.predict(texts[:8], verbose=0)).max() > 1e-3
 
 
 def test_several_teachers_are_checked(teacher, second, texts, labels):

@@ -201,8 +201,7 @@ def build_student(name: str, teacher, init: str, layer_map, texts: list[str], se
     if task.name == "classification":
         arguments["multi_label"] = teacher.multi_label
     student = load_pretrained(name, task, arguments, teacher.sequence_length)
-    own, other = student.backbone.pooler.units, teacher.backbone.pooler.units
-    if student.wordpiece != teacher.wordpiece or own > other:
+    if student.wordpiece != teacher.wordpiece:
         return student
     # The same ids: pooler and head can start with the teacher's logits.
     return student_of(teacher, init=student, texts=texts, seed=seed)

@@ -159,7 +159,7 @@ def _read(file: str, column: str | None) -> tuple[list[str], list[str] | None]:
     from tinybert_tf.text.tables import read_text
 
     if file == "-":
-        return [line for line in sys.stdin.read().splitlines() if line.strip()], None
+        return [line for line in sys.stdin.read().split("\n") if line.strip()], None
     if Path(file).suffix.lower() == ".txt":
         return [line for line in read_text(file).split("\n") if line.strip()], None
     examples = read_examples(file, text=column, require_labels=False)

@@ -85,19 +85,23 @@ def align_head(student, teacher, batches: Iterable[dict]) -> None:
     """
     batches = list(batches)
     own, other = observe(student), observe(teacher)
+    backbones = student.backbone, teacher.backbone
     states, logits, pooled = LeastSquares(), [], []
     for inputs in batches:
         mine, theirs = own(inputs, training=False), other(inputs, training=False)
         states.add(_first(mine), _first(theirs))
         logits.append(np.array(theirs["logits"]))
-        pooled.append(np.tanh(_first(theirs) @ teacher.backbone.pooler.get_weights()[0]))
-    mapped, _ = states.solve()
-    kernel, bias = teacher.backbone.pooler.get_weights()
-    width = student.backbone.pooler.units
-    outputs = np.concatenate(pooled).astype("float64")
-    _, vectors = np.linalg.eigh(outputs.T @ outputs)
-    directions = vectors[:, ::-1][:, :width].astype("float32")
-    student.backbone.pooler.set_weights([mapped @ kernel @ directions, bias @ directions])
+        pooled.append(np.array(teacher.backbone(inputs, training=False)["pooled_output"]))
+    # A pooler behind a reduction reads something else, one of more units has no such directions:
+    # it stays as it is.
+    units, other_units = (backbone.pooler.units for backbone in backbones)
+    if units <= other_units and all(backbone.reduced_dim is None for backbone in backbones):
+        mapped, _ = states.solve()
+        kernel, bias = teacher.backbone.pooler.get_weights()
+        outputs = np.concatenate(pooled).astype("float64")
+        _, vectors = np.linalg.eigh(outputs.T @ outputs)
+        directions = vectors[:, ::-1][:, :units].astype("float32")
+        student.backbone.pooler.set_weights([mapped @ kernel @ directions, bias @ directions])
     head = LeastSquares(use_bias=True)
     for inputs, wanted in zip(batches, logits, strict=True):
         outputs = student.backbone(inputs, training=False)["pooled_output"]

@@ -12,7 +12,7 @@ from tinybert_tf.text.resumable_batches import ResumableBatches
 
 # The inputs under which they travel with a batch.
 TEACHER_STATES, TEACHER_SCORES = "teacher_states", "teacher_scores"
-# Bytes that are kept of one data set, unless asked for.
+# Bytes that are kept, unless asked for.
 MEMORY = 3 * 1024**3
 
 Layers = tuple[tuple[int, ...], tuple[int, ...]]
@@ -118,14 +118,7 @@ class BatchesWithStates(ResumableBatches):
         if self._kept:
             return
         inner = self._batches
-        ordered = LengthBucketedBatches(
-            inner.token_ids,
-            inner.segment_ids,
-            batch_size=inner.batch_size,
-            shuffle=False,
-            pad_id=inner.pad_id,
-            max_length=inner.max_length,
-        )
+        ordered = inner.in_length_order()
         kept: list = [None] * len(inner.token_ids)
         shown = self._verbose in ("auto", 1)
         bar = keras.utils.Progbar(len(ordered), unit_name="teacher's batch") if shown else None
@@ -163,16 +156,22 @@ def _teacher_function(distiller):
     return run
 
 
-def with_states(batches, distiller, memory: float = MEMORY, verbose: int | str = 0):
-    """The batches with the teacher's states, or as they are where these cannot be kept.
+def with_states(parts: list, distiller, memory: float = MEMORY, verbose: int | str = 0) -> list:
+    """Batches with the teacher's states, or as they are where these cannot be kept.
 
     Args:
-        batches: batches of the student.
+        parts: list of batches of the student; `None` stays `None`. The first is served first.
         distiller: `Distiller`.
-        memory: float. Bytes that may be kept. Defaults to 3 GiB.
+        memory: float. Bytes that may be kept of all parts. Defaults to 3 GiB.
         verbose: as in Keras. Defaults to `0`.
     """
-    if distiller.teacher_layers is None or not isinstance(batches, LengthBucketedBatches):
-        return batches
-    found = BatchesWithStates(batches, distiller, verbose)
-    return found if found.num_bytes <= memory else batches
+    found = []
+    for batches in parts:
+        # Not its subclass of sources and targets: a decoder reads both.
+        if distiller.teacher_layers is None or type(batches) is not LengthBucketedBatches:
+            found.append(batches)
+            continue
+        kept = BatchesWithStates(batches, distiller, verbose)
+        found.append(kept if kept.num_bytes <= memory else batches)
+        memory -= kept.num_bytes if found[-1] is kept else 0
+    return found

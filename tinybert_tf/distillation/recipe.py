@@ -151,16 +151,14 @@ def distill(
         batches.extra = {}
         one_row = student.kind in ONE_ROW
         if keep_logits and one_row and count > 1 and not distiller.reads_states:
-            batches.extra = {TEACHER_LOGITS: mean_logits(teachers, weights, texts)}
+            batches.extra = {TEACHER_LOGITS: mean_logits(distiller, batches)}
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
         start_terms(distiller, batches, align, balance and stage == "intermediate")
         data, validation = batches, dev
         if keep_states or (keep_states is None and count > 1):
             memory = MEMORY if keep_states is None else math.inf
-            data, validation = (
-                with_states(one, distiller, memory, verbose) for one in (batches, dev)
-            )
+            data, validation = with_states([batches, dev], distiller, memory, verbose)
         histories[stage] = fit_resumable(
             distiller,
             data,

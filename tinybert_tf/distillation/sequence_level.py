@@ -72,7 +72,7 @@ def _kept(path: Path, sources: list[str], mark: dict) -> list[str]:
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     found = []
-    for number, line in enumerate(whole.decode("utf-8").splitlines()):
+    for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1]):
         row = _row(line, f"{path}:{number + 1}")
         if number >= len(sources) or row["source"] != sources[number]:
             raise TinyBertError(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from tinybert_tf.distillation.views import as_teacher, observe
 from tinybert_tf.errors import TinyBertError
@@ -64,9 +65,19 @@ def run_teachers(
     return run
 
 
-def mean_logits(teachers: list, weights: list[float], texts) -> np.ndarray:
-    """The weighted mean of the teachers' logits, float32 `(n, classes)`, in the order of texts."""
-    total = 0.0
-    for teacher, weight in zip(teachers, weights, strict=True):
-        total = total + weight * teacher.predict(texts, verbose=0)
-    return np.asarray(total, "float32")
+def mean_logits(distiller, batches) -> np.ndarray:
+    """The teachers' mean logits for the student's inputs, float32 `(n, classes)`.
+
+    Args:
+        distiller: `Distiller`. Its teachers run.
+        batches: `LengthBucketedBatches`; their rows give the order.
+    """
+    run = tf.function(lambda inputs: distiller.run_teacher(inputs)["logits"], reduce_retracing=True)
+    ordered = batches.in_length_order()
+    found: list = [None] * len(batches.token_ids)
+    for step in range(len(ordered)):
+        features = ordered.batch(0, step)[0]
+        inputs = {name: tf.constant(features[name]) for name in distiller.student.input}
+        for row, logits in zip(ordered.rows(0, step), run(inputs).numpy(), strict=True):
+            found[row] = logits
+    return np.stack(found).astype("float32")

@@ -51,7 +51,7 @@ def read_documents(path: str | os.PathLike) -> Iterator[list[str]]:
         path: path of a UTF-8 text file, gzip-compressed if its name ends in .gz.
     """
     sentences: list[str] = []
-    for line in read_text(path).splitlines():
+    for line in read_text(path).split("\n"):
         line = line.strip()
         if line:
             sentences += split_sentences(line)

@@ -174,6 +174,18 @@ class LengthBucketedBatches(ResumableBatches):
         """
         return np.concatenate(self._order(epoch if self.shuffle else 0))
 
+    def in_length_order(self) -> "LengthBucketedBatches":
+        """The inputs of the same rows from the shortest to the longest, without labels."""
+        return LengthBucketedBatches(
+            self.token_ids,
+            self.segment_ids,
+            batch_size=self.batch_size,
+            shuffle=False,
+            pad_to_multiple=self.pad_to_multiple,
+            pad_id=self.pad_id,
+            max_length=self.max_length,
+        )
+
     def rows(self, epoch: int, step: int) -> np.ndarray:
         """Returns the row numbers of one batch, int64 `(batch,)`."""
         return self._order(epoch if self.shuffle else 0)[step]

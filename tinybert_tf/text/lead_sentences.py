@@ -50,7 +50,7 @@ def read_lead_sentences(
 def _articles(text: str):
     """Yields the line of each article, from 1, and its paragraphs."""
     paragraphs: list[str] = []
-    for number, line in enumerate([*text.splitlines(), ""], start=1):
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
         if line.strip():
             paragraphs.append(line.strip())
         elif paragraphs:
