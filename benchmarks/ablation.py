@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, help="Hugging Face folder; default MiniLM")
     parser.add_argument("--masked-lm", type=Path, help="preset of a TinyBertMaskedLM")
     parser.add_argument("--general", type=Path, help="preset of a general student's encoder")
+    parser.add_argument("--dropout", type=float, help="of the students; default: the teacher's")
     parser.add_argument("--examples", type=int, help="only so many of either part")
     parser.add_argument("--table", action="store_true", help="print the tables, train nothing")
     arguments = parser.parse_args()
@@ -120,6 +121,7 @@ class Ablation:
                     init="random" if name == "random" else "teacher",
                     texts=texts,
                     seed=self.arguments.seed,
+                    **self.dropout(),
                 )
             if name == "fine_tuned":
                 self.finetune(student, path, self.task.student)
@@ -128,6 +130,11 @@ class Ablation:
             return student
 
         self.trained(folder, train)
+
+    def dropout(self) -> dict:
+        """Arguments of students that do not start from a general one, which has its own."""
+        rate = self.arguments.dropout
+        return {} if rate is None else {"dropout": rate, "attention_dropout": rate}
 
     def finetune(self, model, folder: Path, recipe: dict) -> None:
         tb.finetune(

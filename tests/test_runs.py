@@ -43,8 +43,19 @@ def test_interrupted_run_of_the_same_settings_resumes(tmp_path):
     assert not anew.checkpoints.exists()
 
 
+def test_a_run_that_saved_nothing_is_replaced(tmp_path):
+    Run.open(tmp_path, "finetune", SETTINGS).log("failed")
+    again = Run.open(tmp_path, "finetune", SETTINGS)
+    assert again.resumed and "failed" in (tmp_path / "log.txt").read_text()
+    other = Run.open(tmp_path, "finetune", {**SETTINGS, "epochs": 4})
+    assert not other.resumed and not (tmp_path / "log.txt").exists()
+    assert read_config(tmp_path)["arguments"]["epochs"] == 4
+
+
 def test_other_settings_are_refused_by_name(tmp_path):
-    Run.open(tmp_path, "finetune", SETTINGS)
+    run = Run.open(tmp_path, "finetune", SETTINGS)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "x.npz").write_text("state")
     with pytest.raises(TinyBertError, match=r"--overwrite.*an interrupted run.*epochs 3, now 4"):
         Run.open(tmp_path, "finetune", {**SETTINGS, "epochs": 4})
     with pytest.raises(TinyBertError, match="command finetune, now distill"):

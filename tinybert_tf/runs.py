@@ -59,8 +59,8 @@ class Run:
             arguments: dict. Everything that the result depends on, as JSON values.
             resume: bool. Whether an interrupted run goes on; else it starts over. Defaults to
                 `True`.
-            overwrite: bool. Whether a run of other settings, or a finished one, is deleted.
-                Defaults to `False`.
+            overwrite: bool. Whether a run of other settings, or a finished one, is deleted; one
+                that has saved nothing yet always is. Defaults to `False`.
             notes: dict. More for config.json, such as paths, that may differ when a run goes on.
                 Defaults to `None`.
 
@@ -80,10 +80,11 @@ class Run:
                     "Expected a new or empty folder, or one that tinybert-tf made. "
                     f"Received: {str(folder)!r}, which holds other files"
                 )
-            if overwrite:
+            differences = _differences(stored, command, arguments)
+            if overwrite or (differences and run._is_empty()):
                 run._clear()
             else:
-                _check_same(folder, stored, command, arguments)
+                _check_same(run, differences)
                 run.resumed = resume and not run.is_finished
                 if not (run.resumed or run.is_finished):
                     run._clear()
@@ -173,6 +174,10 @@ class Run:
         """Reads metrics.json of a finished run."""
         return json.loads((self.folder / METRICS).read_text("utf-8"))
 
+    def _is_empty(self) -> bool:
+        """Whether there is nothing to lose: neither a result nor a checkpoint."""
+        return not self.is_finished and not any(self.checkpoints.glob("*"))
+
     def _start(self, command: str, arguments: dict, notes: dict) -> None:
         config = {
             "command": command,
@@ -229,20 +234,23 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _check_same(folder: Path, stored: dict, command: str, arguments: dict) -> None:
-    """Refuses to mix two runs, naming what differs."""
+def _differences(stored: dict, command: str, arguments: dict) -> list[str]:
+    """What a run was told otherwise."""
     if stored["command"] != command:
-        differences = [f"command {stored['command']}, now {command}"]
-    else:
-        before = stored["arguments"]
-        differences = [
-            f"{name} {before.get(name)!r}, now {arguments.get(name)!r}"
-            for name in sorted(before.keys() | arguments.keys())
-            if before.get(name) != arguments.get(name)
-        ]
+        return [f"command {stored['command']}, now {command}"]
+    before = stored["arguments"]
+    return [
+        f"{name} {before.get(name)!r}, now {arguments.get(name)!r}"
+        for name in sorted(before.keys() | arguments.keys())
+        if before.get(name) != arguments.get(name)
+    ]
+
+
+def _check_same(run: Run, differences: list[str]) -> None:
+    """Refuses to mix two runs, naming what differs."""
     if differences:
-        state = "a finished" if Run(folder).is_finished else "an interrupted"
+        state = "a finished" if run.is_finished else "an interrupted"
         raise TinyBertError(
-            f"Expected the settings of the run in {str(folder)!r}, or --overwrite to replace "
+            f"Expected the settings of the run in {str(run.folder)!r}, or --overwrite to replace "
             f"{state} run. Received: {'; '.join(differences)}"
         )

@@ -95,4 +95,4 @@ def test_bad_input(fails, texts, tiny_hf_folder, tmp_path):
     assert "existing file or folder" in fails("general", tmp_path / "no.txt", *run)
     (tmp_path / "one.txt").write_text("a film.\nthe plot.", "utf-8")
     assert "1 documents" in fails("general", tmp_path / "one.txt", *run, *SHAPE)
-    assert "hidden_dim=312" in fails("general", texts[0], *run, "--overwrite", "--max-length", "16")
+    assert "whose width is 312" in fails("general", texts[0], *run, "--max-length", "16")

@@ -90,6 +90,11 @@ def test_long_texts(write):
     assert read_examples(write("a.csv", f'text,label\n"{text}",a\n')).texts == [text]
 
 
+def test_scores_are_numbers_in_json_too(write):
+    path = write("a.jsonl", '{"text": "a", "score": 3.8}\n{"text": "b", "score": 5}\n')
+    assert read_examples(path, scores=True).labels == ["3.8", "5"]
+
+
 def test_json_labels(write):
     rows = [1, 2.0, True, "x"]
     content = "\n".join(json.dumps({"text": "t", "label": label}) for label in rows)

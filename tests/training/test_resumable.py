@@ -100,6 +100,38 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         fine_tuned(tmp_path, rate=2e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes", [{"class_weight": "balanced"}, {"loss": tb.FocalLoss()}, {"batch_size": 9}]
+)
+def test_other_arguments_make_another_run(tmp_path, changes):
+    """Six steps an epoch with either batch size."""
+    given = {"batch_size": 8, "epochs": 1, "run_dir": tmp_path, "verbose": 0}
+    texts, labels = (TEXTS * 6)[:48], (LABELS * 6)[:48]
+    tb.finetune(new_classifier(num_layers=1), texts, labels, **given)
+    with pytest.raises(tb.TinyBertError, match="same data, model and settings"):
+        tb.finetune(new_classifier(num_layers=1), texts, labels, **{**given, **changes})
+
+
+@pytest.mark.slow
+def test_another_teacher_makes_another_run(tmp_path):
+    teacher, other = new_classifier(num_layers=2), new_classifier(num_layers=2)
+    other.output_dense.bias.assign_add([0.0, 0.5])
+    student = tb.student_of(teacher, num_layers=1)
+    given = {"epochs": 1, "stages": "prediction", "run_dir": tmp_path, "verbose": 0}
+    tb.distill(teacher, student, TEXTS, **given)
+    with pytest.raises(tb.TinyBertError, match="same data, model and settings"):
+        tb.distill(other, student, TEXTS, **given)
+    with pytest.raises(tb.TinyBertError, match="same data, model and settings"):
+        tb.distill(
+            teacher,
+            student,
+            TEXTS,
+            losses={"prediction": [tb.PredictionLoss(temperature=2.0)]},
+            **given,
+        )
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     fine_tuned(tmp_path)
     path = tmp_path / "finetune.npz"

@@ -69,7 +69,9 @@ LearningRates = Annotated[
 ]
 Temperature = Annotated[
     float,
-    typer.Option(help="Softens both sides of the prediction loss.", rich_help_panel="Training"),
+    typer.Option(
+        help="Softens both sides of the prediction loss.", min=0.01, rich_help_panel="Training"
+    ),
 ]
 HardLabelWeight = Annotated[
     float,
@@ -169,6 +171,11 @@ def _distill(loaded, teacher, student, init, recipe, data, out, resume, overwrit
     for part in (split.train, split.dev):
         if part is not None:
             task.check_known(part, loaded)
+    if recipe["keep_best"] and split.validation_data is None:
+        raise TinyBertError(
+            "Expected development data with labels to choose the best epoch by. "
+            "Received: --keep-best without them"
+        )
     settings = {
         **split.describe(),
         "teacher": identify(teacher),

@@ -146,31 +146,43 @@ def _run(job: _Job, folder: Path, resume: bool, overwrite: bool) -> None:
         "dev": digest(*held_out) if held_out else None,
         "teacher": identify(job.teacher),
     }
+    with working("loading the teacher"):
+        teacher = _teacher(job)
     paths = {"texts": list(map(str, job.texts)), "dev": None if job.dev is None else str(job.dev)}
     run = Run.open(folder, "general", settings, resume, overwrite, notes={"paths": paths})
     if run.is_finished:
         say("this run has finished already, with the same texts and settings; nothing to do")
     else:
         with run.recording():
-            _train(run, job, files, held_out)
+            _train(run, job, teacher, files, held_out)
     _show(run)
     hint(f"next: tinybert-tf distill train.csv --teacher runs/teacher --student {folder} --out ...")
 
 
-def _train(run, job: _Job, files: list[Path], held_out: list[Path]) -> None:
-    with working("loading the teacher"):
-        from tinybert_tf.cli.models import load_pretrained, set_seed
+def _teacher(job: _Job):
+    """The pretrained encoder, with nothing above it but a mean over the tokens."""
+    from tinybert_tf.cli.models import load_pretrained, set_seed
 
-        set_seed(job.seed)
-        teacher = load_pretrained(job.teacher, TASKS["embedding"], {}, job.max_length)
+    set_seed(job.seed)
+    teacher = load_pretrained(job.teacher, TASKS["embedding"], {}, job.max_length)
+    width, widest = ARCHITECTURES[job.student]["hidden_dim"], teacher.backbone.hidden_dim
+    if job.init == Init.teacher.value and width > widest:
+        raise TinyBertError(
+            f"Expected a student at most as wide as its teacher, {widest}, or --init random. "
+            f"Received: --student {job.student}, whose width is {width}"
+        )
+    return teacher
+
+
+def _train(run, job: _Job, teacher, files: list[Path], held_out: list[Path]) -> None:
     from tinybert_tf.cli.callbacks import stage_callbacks, verbosity
     from tinybert_tf.cli.results import draw_history
     from tinybert_tf.distillation import student_of
     from tinybert_tf.pretraining.general import general_distill, general_losses
 
     # Beside the checkpoints, which go when the run is finished.
-    corpus = _corpus(run.checkpoints / "texts", files, teacher, job)
     dev = _corpus(run.checkpoints / "dev texts", held_out, teacher, job) if held_out else None
+    corpus = _corpus(run.checkpoints / "texts", files, teacher, job)
     with working("building the student"):
         # One pass over much text: nothing is learned by heart, so that nothing is dropped.
         student = student_of(

@@ -3,11 +3,9 @@
 import json
 import os
 import shutil
-import zlib
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from tinybert_tf.atomic import atomic_file, atomic_folder
 from tinybert_tf.compress.importance import check_prunable, measure_importance
@@ -18,6 +16,7 @@ from tinybert_tf.distillation.views import as_teacher
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertTextClassifier
 from tinybert_tf.runs import digest
+from tinybert_tf.training.checkpoint import weights_digest
 
 PLAN = "plan.json"
 
@@ -98,8 +97,8 @@ def prune_during_distillation(
             "max_examples": max_examples,
             "seed": seed,
             "texts": digest([list(part) for part in parts], targets),
-            "teacher": _weights_digest(teacher),
-            "student": _weights_digest(student),
+            "teacher": weights_digest(teacher),
+            "student": weights_digest(student),
             "options": {
                 name: value
                 for name, value in options.items()
@@ -206,8 +205,3 @@ def _finished_steps(folder: Path, steps: int) -> int:
     return max(
         (step for step in range(1, steps + 1) if (folder / f"step_{step}").is_dir()), default=0
     )
-
-
-def _weights_digest(model) -> str:
-    """A short checksum of all weights."""
-    return digest([zlib.crc32(np.ascontiguousarray(v.numpy()).tobytes()) for v in model.weights])

@@ -61,7 +61,7 @@ class BatchesWithStates(ResumableBatches):
         self._verbose = verbose
         self._kept: list[tuple[np.ndarray, np.ndarray]] = []
         self._run = _teacher_function(distiller)
-        self.seed = batches.seed
+        self.seed, self.batch_size = batches.seed, batches.batch_size
 
     @property
     def num_bytes(self) -> int:

@@ -46,11 +46,23 @@ class LossTerm(keras.layers.Layer):
     """
 
     reads_states = True
+    # Attributes that say what the term computes, besides its weight.
+    options: tuple[str, ...] = ()
 
     def __init__(self, weight: float = 1.0, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.weight = weight
         self.relation_blocks: tuple[int, int] | None = None
+
+    def describe(self) -> dict:
+        """Type, weight and options as JSON values: what a checkpoint's fingerprint holds."""
+        found = {"type": type(self).__name__, "weight": float(self.weight)}
+        for name in self.options:
+            value = getattr(self, name)
+            if hasattr(value, "get_config"):  # a schedule
+                value = value.get_config()
+            found[name] = value if isinstance(value, (str, int, float, dict)) else list(value)
+        return found
 
     def prepare(self, student: Encoder, teacher: Encoder) -> None:
         """Resolves maps and creates projections for this pair of models."""
@@ -71,6 +83,8 @@ class LossTerm(keras.layers.Layer):
 
 class _LayerwiseTerm(LossTerm):
     """A term that compares pairs of layers."""
+
+    options = ("layer_map", "reduction")
 
     def __init__(
         self,
@@ -125,6 +139,8 @@ class HiddenLoss(_LayerwiseTerm):
         use_bias: bool. The paper's W_h has no bias, the released code's has. Defaults to `False`.
         weight: float. Defaults to `1.0`.
     """
+
+    options = ("layer_map", "reduction", "projection", "use_bias")
 
     def __init__(
         self,
@@ -226,6 +242,7 @@ class PredictionLoss(LossTerm):
     """
 
     reads_states = False
+    options = ("temperature", "reduction")
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from tinybert_tf.distillation.teachers import (
 )
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.task import TinyBertTask
+from tinybert_tf.training.checkpoint import weights_digest
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
@@ -129,6 +130,11 @@ def distill(
     weights = check_weights(teacher_weights, len(teachers))
     if unlabelled is not None:
         texts, labels = _joined(texts, unlabelled, hard_label_weight, sample_weight), None
+    if keep_best and validation_data is None:
+        raise TinyBertError(
+            "Expected validation data to choose the best epoch by. "
+            "Received: keep_best=True, validation_data=None"
+        )
     dev = None
     if validation_data is not None:
         dev = student.distillation_batches(*validation_data, batch_size=batch_size, shuffle=False)
@@ -137,17 +143,23 @@ def distill(
     batches = student.distillation_batches(
         texts, labels, sample_weight=sample_weight, batch_size=batch_size, seed=seed
     )
-    histories = {}
+    counts = {stage: _of_stage(epochs, stage, DEFAULT_EPOCHS) for stage in stages}
+    # All stages' terms before the first stage: a bad argument must not be found after hours.
+    all_terms = {}
     for stage in stages:
-        count = _of_stage(epochs, stage, DEFAULT_EPOCHS)
-        rate = _of_stage(learning_rate, stage, DEFAULT_LEARNING_RATE)
         terms = (losses or {}).get(stage)
         if terms is None and stage == "intermediate":
             terms = intermediate_losses(layer_map, reduction, projection)
         elif terms is None:
-            schedule = _temperature(temperature, count * len(batches))
+            schedule = _temperature(temperature, counts[stage] * len(batches))
             terms = prediction_losses(schedule, hard_label_weight, reduction)
-        distiller = Distiller(student, teachers, terms, teacher_weights=weights)
+        all_terms[stage] = terms
+    described = {stage: [term.describe() for term in terms] for stage, terms in all_terms.items()}
+    histories = {}
+    for stage in stages:
+        count = counts[stage]
+        rate = _of_stage(learning_rate, stage, DEFAULT_LEARNING_RATE)
+        distiller = Distiller(student, teachers, all_terms[stage], teacher_weights=weights)
         batches.extra = {}
         one_row = student.kind in ONE_ROW
         if keep_logits and one_row and count > 1 and not distiller.reads_states:
@@ -170,12 +182,12 @@ def distill(
                 "stage": stage,
                 "learning_rate": rate,
                 "warmup": warmup,
-                "layer_map": layer_map if isinstance(layer_map, str) else list(layer_map),
-                "reduction": reduction,
-                "projection": projection,
-                "temperature": temperature,
-                "hard_label_weight": hard_label_weight,
-                **_unusual(align, balance, weights, losses, stage),
+                "teachers": [weights_digest(one) for one in teachers],
+                "teacher_weights": weights,
+                "terms": described[stage],
+                "align": align,
+                "balance": balance and stage == "intermediate",
+                "dev": dev.checksum() if keep_best else None,
             },
             keep_best=keep_best and stage == stages[-1],
             verbose=verbose,
@@ -211,19 +223,6 @@ def _joined(texts, unlabelled, hard_label_weight: float, sample_weight):
     if isinstance(texts, tuple):
         return tuple([*a, *b] for a, b in zip(texts, unlabelled, strict=True))
     return [*texts, *unlabelled]
-
-
-def _unusual(align, balance, weights, losses, stage: str) -> dict:
-    """What a checkpoint's fingerprint holds besides, where it is not the default."""
-    found: dict = {} if align else {"align": False}
-    if balance and stage == "intermediate":
-        found["balance"] = True
-    if len(weights) > 1:
-        found["teacher_weights"] = weights
-    terms = (losses or {}).get(stage)
-    if terms is not None:
-        found["losses"] = [term.name for term in terms]
-    return found
 
 
 def start_terms(distiller: Distiller, batches, align: bool, balance: bool) -> None:

@@ -19,6 +19,8 @@ class RelationLoss(LossTerm):
         weight: float. Defaults to `1.0`.
     """
 
+    options = ("relation_heads", "teacher_block")
+
     def __init__(
         self,
         relation_heads: int = 12,

@@ -2,13 +2,11 @@
 
 import json
 import os
-import zlib
 from pathlib import Path
-
-import numpy as np
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.strings import check_strings
+from tinybert_tf.training.checkpoint import weights_digest
 
 # Batches between two writes: what a kill loses, and texts of similar length meet in a batch.
 _BATCHES_AT_ONCE = 16
@@ -49,7 +47,7 @@ def teacher_translations(
     ```
     """
     sources = check_strings(sources, "sources")
-    mark = {"beams": beams, "teacher": _checksum(teacher)}
+    mark = {"beams": beams, "teacher": weights_digest(teacher)}
     found = [] if path is None else _kept(Path(path), sources, mark)
     at_once = batch_size * _BATCHES_AT_ONCE
     while len(found) < len(sources):
@@ -100,11 +98,3 @@ def _row(line: str, place: str) -> dict:
     if not isinstance(row, dict) or not {"source", "target"} <= row.keys():
         raise TinyBertError(f"Expected an object with source and target. Received: {place}")
     return row
-
-
-def _checksum(teacher) -> str:
-    """Tells one teacher from another."""
-    checksum = 0
-    for weight in teacher.get_weights():
-        checksum = zlib.crc32(np.ascontiguousarray(weight).view("uint8"), checksum)
-    return f"{checksum:08x}"

@@ -11,6 +11,7 @@ from tinybert_tf.distillation.recipe import first_batches, start_terms
 from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.throughput import Throughput
+from tinybert_tf.training.checkpoint import weights_digest
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
@@ -78,6 +79,7 @@ def general_distill(
     own, other = (getattr(model, "backbone", model) for model in (student, teacher))
     batches = CorpusBatches(corpus, batch_size, seed=seed, steps=steps)
     losses = intermediate_losses(layer_map, reduction, projection) if losses is None else losses
+    described = [term.describe() for term in losses]
     distiller = Distiller(own, other, losses)
     distiller.compile(optimizer=bert_optimizer(learning_rate, epochs * len(batches), warmup))
     seed_dropout(own, seed)
@@ -91,12 +93,10 @@ def general_distill(
         settings={
             "learning_rate": learning_rate,
             "warmup": warmup,
-            "layer_map": layer_map if isinstance(layer_map, str) else list(layer_map),
-            "reduction": reduction,
-            "projection": projection,
+            "teacher": weights_digest(other),
             "align": align,
             "balance": balance,
-            "losses": [term.name for term in distiller.terms],
+            "terms": described,
         },
         verbose=verbose,
     )

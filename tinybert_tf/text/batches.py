@@ -137,13 +137,15 @@ class LengthBucketedBatches(ResumableBatches):
         return math.ceil(len(self.token_ids) / self.batch_size)
 
     def checksum(self) -> str:
-        """CRC-32 of token ids and labels: tells one data set from another."""
+        """CRC-32 of token ids, segments, labels and weights: tells one data set from another."""
         checksum = 0
         for row in self.token_ids:
             checksum = zlib.crc32(np.ascontiguousarray(row).tobytes(), checksum)
         labels = np.concatenate(self.labels) if self.token_labels else self.labels
-        if labels is not None:
-            checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes(), checksum)
+        segments = None if self.segment_ids is None else np.concatenate(self.segment_ids)
+        for values in (labels, segments, self.sample_weight):
+            if values is not None:
+                checksum = zlib.crc32(np.ascontiguousarray(values).tobytes(), checksum)
         return f"{checksum:08x}"
 
     # === Order ===

@@ -74,7 +74,7 @@ def read_examples(
 
     return Examples(
         texts=column(roles.text, _text),
-        labels=column(roles.label, _label_list if multi_label else _label),
+        labels=column(roles.label, _score if scores else _label_list if multi_label else _label),
         pairs=column(roles.text_pair, _text),
         source=table.source,
         lines=table.lines,
@@ -112,6 +112,13 @@ def _text(value: object, column: str, place: str) -> str:
             f"A text is expected in column {column!r}. Received: {place}: {value!r}"
         )
     return value
+
+
+def _score(value: object, column: str, place: str) -> str:
+    """A number as it is written, of JSON and hub data sets too."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(value)
+    return _label(value, column, place)
 
 
 def _label(value: object, column: str, place: str) -> str:

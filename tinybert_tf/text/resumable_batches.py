@@ -9,7 +9,15 @@ from tinybert_tf.errors import TinyBertError
 
 
 class ResumableBatches(ABC):
-    """Batches in an order that depends on the epoch only, as `tf.data` from any step on."""
+    """Batches in an order that depends on the epoch only, as `tf.data` from any step on.
+
+    Attributes:
+        seed: int. Of the order.
+        batch_size: int. Rows of a batch, at most.
+    """
+
+    seed: int
+    batch_size: int
 
     @abstractmethod
     def __len__(self) -> int:

@@ -57,7 +57,7 @@ def finetune(
     if validation_data is not None:
         validation = classifier.batches(
             validation_data[0], validation_data[1], batch_size=batch_size, shuffle=False
-        ).dataset()
+        )
     if isinstance(class_weight, str):
         class_weight = class_weights(batches.labels, classifier.num_classes, scheme=class_weight)
     classifier.compile(
@@ -70,10 +70,15 @@ def finetune(
         batches,
         epochs,
         checkpoint=None if run_dir is None else Path(run_dir, "finetune.npz"),
-        validation_data=validation,
+        validation_data=None if validation is None else validation.dataset(),
         callbacks=callbacks,
         class_weight=class_weight,
-        settings={"learning_rate": learning_rate, "warmup": warmup},
+        settings={
+            "learning_rate": learning_rate,
+            "warmup": warmup,
+            "loss": None if loss is None else [type(loss).__name__, loss.get_config()],
+            "dev": validation.checksum() if keep_best and validation is not None else None,
+        },
         keep_best=keep_best,
         verbose=verbose,
     )

@@ -20,10 +20,11 @@ SAVE_EVERY = 60.0
 class _Saver(keras.callbacks.Callback):
     """Saves the run every so many seconds, and at the end of each epoch."""
 
-    def __init__(self, path: Path, progress: Progress, every: float):
+    def __init__(self, path: Path, progress: Progress, every: float, steps: int):
         super().__init__()
         self.path = path
         self.progress = progress
+        self.steps = steps
         self.every = every
         self.saved_at = time.monotonic()
 
@@ -33,6 +34,8 @@ class _Saver(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.progress.step += 1
+        if self.progress.step == self.steps:
+            return  # the epoch's end saves, with its metrics
         if time.monotonic() - self.saved_at >= self.every:
             self.save()
 
@@ -98,6 +101,8 @@ def fit_resumable(
             "Received: keep_best=True, validation_data=None"
         )
     settings = {**(settings or {}), **({"keep_best": True} if keep_best else {})}
+    if class_weight is not None:
+        settings["class_weight"] = {str(name): float(w) for name, w in class_weight.items()}
     fingerprint = _fingerprint(model, batches, epochs, settings)
     progress = Progress(fingerprint=fingerprint)
     model.optimizer.build(trained_variables(model))
@@ -105,7 +110,9 @@ def fit_resumable(
         progress = load_checkpoint(checkpoint, model, fingerprint) or progress
     path = Path(checkpoint) if checkpoint is not None else Path()
     save_every = SAVE_EVERY if save_every is None else save_every
-    saver = (_Saver if checkpoint is not None else _Recorder)(path, progress, save_every)
+    saver = (_Saver if checkpoint is not None else _Recorder)(
+        path, progress, save_every, len(batches)
+    )
     best = []
     if keep_best:
         kept_path = None if checkpoint is None else path.with_suffix(".best.npz")
@@ -161,9 +168,10 @@ def _fingerprint(model, batches, epochs: int, settings: dict) -> str:
     described = {
         "weights": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
         "steps": len(batches),
+        "batch_size": batches.batch_size,
         "seed": batches.seed,
         "epochs": epochs,
         "data": batches.checksum(),
         **settings,
     }
-    return json.dumps(described, sort_keys=True)
+    return json.dumps(described, sort_keys=True, default=str)
