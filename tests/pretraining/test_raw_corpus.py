@@ -8,24 +8,14 @@ import pytest
 import tinybert_tf as tb
 from tinybert_tf.pretraining import Corpus, prepare_corpus
 from tinybert_tf.pretraining.batches import CorpusBatches
-from tinybert_tf.pretraining.documents import find_files, read_documents, split_sentences
+from tinybert_tf.pretraining.documents import find_files, read_documents
 from tinybert_tf.pretraining.pairs import sentence_pairs, single_segments, truncate
-
-
-def test_sentences():
-    assert split_sentences('It is. So. e.g. this one! "Yes." No') == [
-        "It is.",
-        "So. e.g. this one!",
-        '"Yes."',
-        "No",
-    ]
-    assert split_sentences("你好。我很好！是") == ["你好。", "我很好！", "是"]
 
 
 def test_documents_end_at_blank_lines(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_text("One. Two.\nThree.\n\n \n\nFour.", "utf-8")
-    assert list(read_documents(path)) == [["One.", "Two.", "Three."], ["Four."]]
+    path.write_text("One. Two.\nThree. E.g.  this.\n\n \n\nFour.", "utf-8")
+    assert list(read_documents(path)) == [["One.", "Two.", "Three.", "E.g.  this."], ["Four."]]
 
 
 def test_folders_are_searched(tmp_path):
@@ -227,3 +217,21 @@ def test_fewer_steps(corpus):
     assert len(CorpusBatches(corpus, 4, steps=2)) == 2
     with pytest.raises(tb.TinyBertError, match="steps=0"):
         CorpusBatches(corpus, 4, steps=0)
+
+
+def test_long_sentences_come_in_pieces(wordpiece, tmp_path):
+    """Text without full stops is not thrown away."""
+    words = [*"abcdefgh"] * 30
+    path = tmp_path / "one.txt"
+    path.write_text(" ".join(words) + "\n\na b c\n", "utf-8")
+    corpus = prepare_corpus(path, tmp_path / "c", wordpiece, max_length=12, pairs=False)
+    found = [corpus.shard(0).token_ids[row] for row in range(len(corpus))]
+    assert sum(len(row) - 2 for row in found) == len(words) + 3
+    assert max(len(row) for row in found) == 12
+
+
+def test_truncation_takes_from_both_ends(wordpiece):
+    first, second = truncate(np.arange(20), np.arange(100, 108), 12, np.random.default_rng(0))
+    assert len(first) + len(second) == 12 and abs(len(first) - len(second)) <= 1
+    assert np.all(np.diff(first) == 1) and np.all(np.diff(second) == 1)
+    assert first[0] > 0 and first[-1] < 19

@@ -13,6 +13,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertMaskedLM
 from tinybert_tf.text.vocabulary import SPECIAL_TOKENS
 from tinybert_tf.text.wordpiece import WordPiece
+from tinybert_tf.training.checkpoint import weights_digest
 
 NONE = -1
 
@@ -55,6 +56,7 @@ class Candidates:
         self.wordpiece = model.wordpiece
         self._whole_words = whole_words(self.wordpiece)
         self._table: np.ndarray | None = None
+        self._neighbors_of: dict[str, np.ndarray] = {}
 
     def find(self, rows: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Finds the candidates of every word of every row.
@@ -84,7 +86,7 @@ class Candidates:
     def _find(self, rows) -> list[np.ndarray]:
         found = [np.full((len(words), self.count), NONE, "int32") for words in rows]
         pieces = [self._pieces(words) for words in rows]
-        neighbors = {}
+        neighbors = self._neighbors_of
         for words, own, candidates in zip(rows, pieces, found, strict=True):
             for place, (word, ids) in enumerate(zip(words, own, strict=True)):
                 if len(ids) > 1:
@@ -154,8 +156,9 @@ class Candidates:
             table = self.model.backbone.embeddings.token_embedding.embeddings.numpy()
             norms = np.linalg.norm(table, axis=1, keepdims=True)
             self._table = table / np.maximum(norms, 1e-9)
+            self._word_vectors = self._table[self._whole_words]
         mean = self._table[ids].mean(axis=0)
-        return self._best(self._table[self._whole_words] @ mean, NONE)
+        return self._best(self._word_vectors @ mean, NONE)
 
     def _best(self, scores: np.ndarray, own: int) -> np.ndarray:
         """The ids with the highest scores, the word itself left out."""
@@ -166,11 +169,11 @@ class Candidates:
         return np.pad(ids, (0, self.count - len(ids)), constant_values=NONE).astype("int32")
 
     def _checksum(self, rows) -> str:
-        checksum = zlib.crc32(repr((self.count, self.mask_share)).encode())
-        for words in rows:
+        length = self.model.preprocessor.sequence_length
+        key = (self.count, self.mask_share, length, weights_digest(self.model))
+        checksum = zlib.crc32(repr(key).encode())
+        for words in [self.wordpiece.vocabulary, *rows]:
             checksum = zlib.crc32("\0".join([*words, "\n"]).encode(), checksum)
-        for weights in self.model.get_weights():
-            checksum = zlib.crc32(np.ascontiguousarray(weights).tobytes(), checksum)
         return f"{checksum:08x}"
 
 

@@ -63,6 +63,7 @@ class CorpusBatches(ResumableBatches):
         info = self.corpus.info
         masking = None if self.masking is None else self.masking.share
         parts = (info.vocabulary_checksum, info.tokens, info.seed, len(self.corpus), masking)
+        parts += (info.checksum,)
         return "-".join(map(str, parts))
 
     def batch(self, epoch: int, step: int) -> tuple:

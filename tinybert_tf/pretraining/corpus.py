@@ -36,6 +36,7 @@ class CorpusInfo:
         vocabulary_size: int.
         vocabulary_checksum: string. CRC-32 of the vocabulary.
         shards: list of (file name, sequences).
+        checksum: string. CRC-32 of the sequences; empty in corpora of earlier versions.
     """
 
     max_length: int
@@ -46,6 +47,7 @@ class CorpusInfo:
     vocabulary_size: int
     vocabulary_checksum: str
     shards: list
+    checksum: str = ""
 
 
 def prepare_corpus(
@@ -61,7 +63,8 @@ def prepare_corpus(
 ) -> "Corpus":
     """Tokenizes raw text into sharded TFRecord files, whole documents in sentence pairs.
 
-    Tokens of the whole corpus are held in memory while pairs are drawn (4 bytes each).
+    Sentences end at full stops and line ends; longer ones than a sequence holds are cut into
+    pieces. The whole corpus is held in memory while pairs are drawn, twice: some 20 bytes a token.
 
     Args:
         paths: path or list of paths. .txt or .txt.gz files, or folders of them. A blank line
@@ -94,7 +97,7 @@ def prepare_corpus(
     files = find_files([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     documents: list[Document] = []
     for number, path in enumerate(files):
-        documents += _tokenized(wordpiece, path)
+        documents += _tokenized(wordpiece, path, max_length - (3 if pairs else 2))
         if progress is not None:
             progress(number + 1, len(files))
     if len(documents) < (2 if pairs else 1):
@@ -122,6 +125,7 @@ def prepare_corpus(
             vocabulary_size=wordpiece.vocabulary_size,
             vocabulary_checksum=vocabulary_checksum(wordpiece),
             shards=shards,
+            checksum=_checksum(rows),
         )
         with atomic_file(folder / INDEX) as stream:
             json.dump(asdict(info), stream, indent=2)
@@ -219,8 +223,18 @@ def vocabulary_checksum(wordpiece: WordPiece) -> str:
     return f"{zlib.crc32(chr(0).join(wordpiece.vocabulary).encode()):08x}"
 
 
-def _tokenized(wordpiece: WordPiece, path: Path) -> Iterator[Document]:
-    """The documents of a file as token ids, empty sentences and documents left out."""
+def _checksum(rows: list[tuple]) -> str:
+    checksum = 0
+    for ids, first, _ in rows:
+        checksum = zlib.crc32(ids.tobytes(), zlib.crc32(str(first).encode(), checksum))
+    return f"{checksum:08x}"
+
+
+def _tokenized(wordpiece: WordPiece, path: Path, longest: int) -> Iterator[Document]:
+    """The documents of a file as token ids, empty sentences and documents left out.
+
+    Sentences of more than `longest` tokens come in pieces.
+    """
     documents = list(read_documents(path))
     sentences = [sentence for document in documents for sentence in document]
     ids: list[np.ndarray] = []
@@ -229,7 +243,11 @@ def _tokenized(wordpiece: WordPiece, path: Path) -> Iterator[Document]:
         ids += [row[1:-1] for row in encoded.token_ids]
     position = 0
     for document in documents:
-        found = [row for row in ids[position : position + len(document)] if len(row)]
+        found = [
+            row[start : start + longest]
+            for row in ids[position : position + len(document)]
+            for start in range(0, len(row), longest)
+        ]
         position += len(document)
         if found:
             yield found

@@ -1,19 +1,14 @@
 """Documents and their sentences from plain text files."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.files import read_text
+from tinybert_tf.text.sentences import split_sentences
 
 _SUFFIXES = (".txt", ".txt.gz")
-# After a full stop and white space, where no lowercase letter follows; Chinese and Japanese full
-# stops need no space. "Mr. Smith" is cut, which does no harm: pairs join sentences again.
-_SENTENCE_END = re.compile(
-    r"""(?<=[.!?]["'”’)\]])\s+(?![a-z])|(?<=[.!?])\s+(?![a-z])|(?<=[。！？])"""
-)
 
 
 def find_files(paths: Iterable[str | os.PathLike]) -> list[Path]:
@@ -60,8 +55,3 @@ def read_documents(path: str | os.PathLike) -> Iterator[list[str]]:
             sentences = []
     if sentences:
         yield sentences
-
-
-def split_sentences(paragraph: str) -> list[str]:
-    """Splits a paragraph after `. ! ?` before a capital, and after `。！？`."""
-    return [part for part in map(str.strip, _SENTENCE_END.split(paragraph)) if part]

@@ -82,11 +82,19 @@ def truncate(
     first: np.ndarray, second: np.ndarray, budget: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shortens the longer segment token by token, at a random end, until both fit `budget`."""
-    first, second = list(first), list(second)
-    while len(first) + len(second) > budget:
-        longer = first if len(first) > len(second) else second
-        longer.pop(0 if generator.random() < 0.5 else -1)
-    return np.array(first, "int32"), np.array(second, "int32")
+    # Start and end of what is left of each.
+    left = [[0, len(first)], [0, len(second)]]
+    lengths = [len(first), len(second)]
+    while sum(lengths) > budget:
+        longer = 0 if lengths[0] > lengths[1] else 1
+        lengths[longer] -= 1
+        if generator.random() < 0.5:
+            left[longer][0] += 1
+        else:
+            left[longer][1] -= 1
+    kept = (part[start:end] for part, (start, end) in zip((first, second), left, strict=True))
+    first, second = (np.array(part, "int32") for part in kept)
+    return first, second
 
 
 def _random_segment(
@@ -97,9 +105,9 @@ def _random_segment(
     sentences = documents[other + (other >= index)]
     start = int(generator.integers(0, len(sentences)))
     chunk, gathered = [], 0
-    for sentence in sentences[start:]:
-        chunk.append(sentence)
-        gathered += len(sentence)
+    for place in range(start, len(sentences)):
+        chunk.append(sentences[place])
+        gathered += len(sentences[place])
         if gathered >= length:
             break
     return np.concatenate(chunk)
