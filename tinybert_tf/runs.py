@@ -225,6 +225,14 @@ def digest(*parts) -> str:
     return f"{checksum:08x}"
 
 
+def weights_digest(model) -> str:
+    """A checksum of a Keras model's weights: tells one teacher from another."""
+    checksum = 0
+    for weights in model.get_weights():
+        checksum = zlib.crc32(np.ascontiguousarray(weights).reshape(-1).view("uint8"), checksum)
+    return f"{checksum:08x}"
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}

@@ -11,9 +11,9 @@ import numpy as np
 from tinybert_tf.atomic import atomic_path
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertMaskedLM
+from tinybert_tf.runs import weights_digest
 from tinybert_tf.text.vocabulary import SPECIAL_TOKENS
 from tinybert_tf.text.wordpiece import WordPiece
-from tinybert_tf.training.checkpoint import weights_digest
 
 NONE = -1
 

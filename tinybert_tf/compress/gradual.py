@@ -15,8 +15,7 @@ from tinybert_tf.distillation.recipe import distill
 from tinybert_tf.distillation.views import as_teacher
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertTextClassifier
-from tinybert_tf.runs import digest
-from tinybert_tf.training.checkpoint import weights_digest
+from tinybert_tf.runs import digest, weights_digest
 
 PLAN = "plan.json"
 

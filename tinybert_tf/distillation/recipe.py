@@ -22,7 +22,7 @@ from tinybert_tf.distillation.teachers import (
 )
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.task import TinyBertTask
-from tinybert_tf.training.checkpoint import weights_digest
+from tinybert_tf.runs import weights_digest
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 

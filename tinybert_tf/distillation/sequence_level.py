@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.runs import weights_digest
 from tinybert_tf.text.strings import check_strings
-from tinybert_tf.training.checkpoint import weights_digest
 
 # Batches between two writes: what a kill loses, and texts of similar length meet in a batch.
 _BATCHES_AT_ONCE = 16

@@ -11,7 +11,7 @@ from tinybert_tf.distillation.recipe import first_batches, start_terms
 from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.pretraining.corpus import Corpus
 from tinybert_tf.pretraining.throughput import Throughput
-from tinybert_tf.training.checkpoint import weights_digest
+from tinybert_tf.runs import weights_digest
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 

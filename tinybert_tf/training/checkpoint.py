@@ -2,7 +2,6 @@
 
 import json
 import os
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -76,14 +75,6 @@ def load_weights(
         TinyBertError: If the file is damaged or belongs to another run.
     """
     return _read(path, {"model": model_state(model)} if assign else {}, fingerprint)
-
-
-def weights_digest(model: keras.Model) -> str:
-    """A checksum of a model's weights: tells one teacher from another."""
-    checksum = 0
-    for weights in model.get_weights():
-        checksum = zlib.crc32(np.ascontiguousarray(weights).reshape(-1).view("uint8"), checksum)
-    return f"{checksum:08x}"
 
 
 def model_state(model: keras.Model) -> list:
