@@ -7,6 +7,7 @@ import pytest
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.translation import (
+    check_scorer,
     evaluate_summaries,
     evaluate_translations,
     is_chinese,
@@ -99,3 +100,6 @@ def test_missing_packages_are_named(monkeypatch):
         evaluate_translations(["a"], ["a"], "en")
     with pytest.raises(TinyBertError, match="pip install rouge-score"):
         evaluate_summaries(["a"], ["a"])
+    for purpose, package in (("translation", "sacrebleu"), ("summarization", "rouge-score")):
+        with pytest.raises(TinyBertError, match=f"pip install {package}"):
+            check_scorer(purpose)  # before hours of training

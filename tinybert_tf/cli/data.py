@@ -63,8 +63,12 @@ def read_split(
 
     Raises:
         TinyBertError: If a file is malformed, holds a single class, or there is too little to hold
-            out.
+            out; or if the package is missing that scores translations or summaries.
     """
+    if task.generates and (dev is not None or dev_share):
+        from tinybert_tf.evaluate.translation import check_scorer
+
+        check_scorer(task.name)
     found = task.read(train, columns, multi_label, require_labels)
     if require_labels:
         task.check(found, None)

@@ -90,14 +90,10 @@ def evaluate_translations(
     Raises:
         TinyBertError: If sacrebleu is not installed, the numbers differ or there are none.
     """
-    try:
-        from sacrebleu.metrics import BLEU, CHRF
-    except ImportError as error:
-        raise TinyBertError(
-            f"Expected sacrebleu for BLEU and chrF: pip install sacrebleu. Received: {error}"
-        ) from error
+    metrics = _sacrebleu()
     hypotheses, references = _checked(hypotheses, references)
-    bleu, chrf = BLEU(tokenize="zh" if is_chinese(target_language) else "13a"), CHRF()
+    bleu = metrics.BLEU(tokenize="zh" if is_chinese(target_language) else "13a")
+    chrf = metrics.CHRF()
     bleu_score = bleu.corpus_score(hypotheses, [references]).score
     chrf_score = chrf.corpus_score(hypotheses, [references]).score
     return TranslationReport(
@@ -123,21 +119,50 @@ def evaluate_summaries(
     Raises:
         TinyBertError: If rouge-score is not installed, the numbers differ or there are none.
     """
-    try:
-        from rouge_score.rouge_scorer import RougeScorer
-    except ImportError as error:
-        raise TinyBertError(
-            f"Expected rouge-score for ROUGE: pip install rouge-score. Received: {error}"
-        ) from error
+    rouge_scorer = _rouge()
     hypotheses, references = _checked(hypotheses, references)
     names = ["rouge1", "rouge2", "rougeL"]
-    scorer = RougeScorer(names, tokenizer=_Characters() if is_chinese(language) else None)
+    scorer = rouge_scorer.RougeScorer(
+        names, tokenizer=_Characters() if is_chinese(language) else None
+    )
     scores = [
         scorer.score(reference, hypothesis)
         for hypothesis, reference in zip(hypotheses, references, strict=True)
     ]
     means = {name: sum(score[name].fmeasure for score in scores) / len(scores) for name in names}
     return SummaryReport(num_examples=len(scores), **means)
+
+
+def check_scorer(purpose: str) -> None:
+    """Checks that the package is there that scores a decoder: before it is trained for hours.
+
+    Args:
+        purpose: string. `"translation"` or `"summarization"`.
+
+    Raises:
+        TinyBertError: If it is not installed.
+    """
+    {"translation": _sacrebleu, "summarization": _rouge}[purpose]()
+
+
+def _sacrebleu():
+    try:
+        import sacrebleu.metrics as metrics
+    except ImportError as error:
+        raise TinyBertError(
+            f"Expected sacrebleu for BLEU and chrF: pip install sacrebleu. Received: {error}"
+        ) from error
+    return metrics
+
+
+def _rouge():
+    try:
+        import rouge_score.rouge_scorer as rouge_scorer
+    except ImportError as error:
+        raise TinyBertError(
+            f"Expected rouge-score for ROUGE: pip install rouge-score. Received: {error}"
+        ) from error
+    return rouge_scorer
 
 
 def is_chinese(language: str) -> bool:
