@@ -100,7 +100,8 @@ def general(
     """Distil a pretrained encoder on raw text: a start for the students of every task.
 
     TinyBERT's first stage. Worth its time for students narrower than their
-    teacher; done once, it serves all tasks that share the vocabulary.
+    teacher; done once, it serves all tasks that share the vocabulary. The
+    encoder is trained without dropout, and keeps none.
 
     Examples:
 
