@@ -38,6 +38,7 @@ def test_logits_of_several_teachers(teacher, second, texts):
     )
 
 
+@pytest.mark.slow
 def test_kept_logits_are_those_of_the_students_inputs(teacher, texts):
     """A student that reads fewer tokens than its teacher gives the teacher no more of them."""
     short = tb.TinyBertTextClassifierPreprocessor(teacher.preprocessor.tokenizer, 4)

@@ -162,6 +162,7 @@ def test_questions_are_answered_alike_over_windows(tmp_path):
     assert found.score == found.keras_score
 
 
+@pytest.mark.slow
 def test_the_size_of_span_logits_does_not_count(tmp_path):
     model, examples, _ = build("spans")
     kernel = sharpen(model).output_dense.kernel
