@@ -111,3 +111,10 @@ def test_student_of_a_factorized_teacher(teacher, texts):
     )
     with pytest.raises(tb.TinyBertError, match="embedding_dim=6"):
         tb.save_hf(factorized, "never-written")
+
+
+def test_a_students_length_is_its_own(teacher):
+    student = tb.student_of(teacher, num_layers=1)
+    student.preprocessor.sequence_length = 5
+    assert teacher.sequence_length != student.sequence_length == 5
+    assert student.wordpiece is teacher.wordpiece

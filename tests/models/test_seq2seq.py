@@ -439,3 +439,11 @@ def test_errors(act, message):
 
 def test_no_texts_no_targets(trained):
     assert trained.generate([]) == []
+
+
+def test_other_tokenizer_rules_leave_the_targets_alone():
+    model = make()
+    model.use_tokenizer("mediapipe")
+    assert model.wordpiece.rules == "mediapipe"
+    assert model.target_wordpiece.vocabulary == TARGET.vocabulary
+    assert model.preprocessor.target_length == 6

@@ -23,6 +23,7 @@ from tinybert_tf.distillation.teachers import (
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.runs import weights_digest
+from tinybert_tf.training.dev_score import dev_score
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
@@ -190,6 +191,7 @@ def distill(
                 "dev": dev.checksum() if keep_best else None,
             },
             keep_best=keep_best and stage == stages[-1],
+            dev_score=dev_score(student, validation_data) if keep_best else None,
             verbose=verbose,
         )
     return histories

@@ -42,6 +42,17 @@ class TinyBertTextClassifierPreprocessor(keras_hub.models.Preprocessor):
     def build(self, input_shape=None):
         self.built = True
 
+    def copy(self, tokenizer: TinyBertTokenizer | None = None):
+        """Another one with the same settings.
+
+        Args:
+            tokenizer: `TinyBertTokenizer` in place of its own. Defaults to `None`: they share it.
+        """
+        return type(self)(tokenizer or self.tokenizer, **self._arguments())
+
+    def _arguments(self) -> dict:
+        return {"sequence_length": self.sequence_length}
+
     def _encode(self, *texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         texts = [to_strings(part) for part in texts]
         encoded = self.tokenizer.wordpiece.encode(*texts, max_length=self.sequence_length)

@@ -128,7 +128,7 @@ class TinyBertQuestionAnswering(AnswersQuestions, TinyBertTask, keras_hub.models
             **changes: arguments of the constructor that differ, such as `preprocessor`.
         """
         arguments = {
-            "preprocessor": self.preprocessor,
+            "preprocessor": self.own_preprocessor(),
             "stride": self.stride,
             "max_question": self.max_question,
             "null_threshold": self.null_threshold,

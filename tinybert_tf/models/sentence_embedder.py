@@ -79,7 +79,7 @@ class TinyBertSentenceEmbedder(TinyBertTask, keras_hub.models.Task):
             backbone: `TinyBertBackbone`.
             **changes: arguments of the constructor that differ, such as `preprocessor`.
         """
-        return type(self)(backbone, **{"preprocessor": self.preprocessor, **changes})
+        return type(self)(backbone, **{"preprocessor": self.own_preprocessor(), **changes})
 
     # === Model ===
     def compute_logits(self, outputs: dict, inputs: dict):

@@ -148,7 +148,11 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
             **changes: arguments of the constructor that differ, such as `decoder_layers`, which
                 is otherwise as many as the encoder has.
         """
-        common = {**self._arguments(), "preprocessor": self.preprocessor, "decoder_layers": None}
+        common = {
+            **self._arguments(),
+            "preprocessor": self.own_preprocessor(),
+            "decoder_layers": None,
+        }
         return type(self)(backbone, **{**common, **changes})
 
     # === Model ===

@@ -57,6 +57,10 @@ class TinyBertSeq2SeqPreprocessor(TinyBertTextClassifierPreprocessor):
         """The targets' tokenizer; `None` while a saved model is being loaded."""
         return (self.target_tokenizer or self.tokenizer).wordpiece
 
+    def _arguments(self) -> dict:
+        own = {"target_tokenizer": self.target_tokenizer, "target_length": self.target_length}
+        return {**super()._arguments(), **own}
+
     def get_config(self):
         config = super().get_config()
         config["target_length"] = self.target_length

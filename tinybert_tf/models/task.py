@@ -143,6 +143,10 @@ class TinyBertTask(PrecisionModel):
             )
         return self.preprocessor.tokenizer.wordpiece
 
+    def own_preprocessor(self):
+        """A copy of the preprocessor, if there is one: its lengths can change by themselves."""
+        return None if self.preprocessor is None else self.preprocessor.copy()
+
     def use_tokenizer(self, rules: str) -> None:
         """Cuts texts by other rules from now on, with the same vocabulary.
 
@@ -158,9 +162,8 @@ class TinyBertTask(PrecisionModel):
         if rules == wordpiece.rules:
             return
         options = {**wordpiece.get_config(), "rules": rules}
-        changed = TinyBertTokenizer(wordpiece.vocabulary, **options)
-        self.preprocessor = type(self.preprocessor)(
-            changed, sequence_length=self.preprocessor.sequence_length
+        self.preprocessor = self.preprocessor.copy(
+            TinyBertTokenizer(wordpiece.vocabulary, **options)
         )
 
     def preprocess_samples(self, x, y=None, sample_weight=None):

@@ -146,7 +146,7 @@ class TinyBertTextClassifier(TinyBertTask, keras_hub.models.TextClassifier):
         """
         arguments = {
             "labels": self.labels,
-            "preprocessor": self.preprocessor,
+            "preprocessor": self.own_preprocessor(),
             "head": self.head,
             "multi_label": self.multi_label,
             "dropout": self.dropout,

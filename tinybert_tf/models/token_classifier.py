@@ -127,7 +127,7 @@ class TinyBertTokenClassifier(TagsWords, TinyBertTask, keras_hub.models.Task):
         """
         arguments = {
             "labels": self.labels,
-            "preprocessor": self.preprocessor,
+            "preprocessor": self.own_preprocessor(),
             "dropout": self.dropout,
         }
         return type(self)(backbone, **{**arguments, **changes})

@@ -7,6 +7,7 @@ import keras
 
 from tinybert_tf.models.task import TinyBertTask, check_class_weight
 from tinybert_tf.text.weights import class_weights
+from tinybert_tf.training.dev_score import dev_score
 from tinybert_tf.training.optimizer import bert_optimizer
 from tinybert_tf.training.resumable import fit_resumable, seed_dropout
 
@@ -80,5 +81,6 @@ def finetune(
             "dev": validation.checksum() if keep_best and validation is not None else None,
         },
         keep_best=keep_best,
+        dev_score=dev_score(classifier, validation_data) if keep_best else None,
         verbose=verbose,
     )

@@ -12,6 +12,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.resumable_batches import ResumableBatches
 from tinybert_tf.training.best_epoch import BestEpoch
 from tinybert_tf.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tinybert_tf.training.dev_score import DevScore
 
 # Seconds between two saves within an epoch.
 SAVE_EVERY = 60.0
@@ -65,6 +66,7 @@ def fit_resumable(
     class_weight: dict | None = None,
     settings: dict | None = None,
     keep_best: bool = False,
+    dev_score: DevScore | None = None,
     verbose: int | str = "auto",
 ) -> dict[str, list[float]]:
     """Runs `model.fit` over bucketed batches, saving as it goes.
@@ -85,6 +87,7 @@ def fit_resumable(
         settings: dict. What else must agree for a checkpoint to be used. Defaults to `None`.
         keep_best: bool. Whether the model ends with the weights of its best epoch by the
             validation data, the starting weights included; see `BestEpoch`. Defaults to `False`.
+        dev_score: `DevScore`. What `keep_best` goes by. Defaults to `None`: accuracy.
         verbose: as in Keras. Defaults to `"auto"`.
 
     Returns:
@@ -100,7 +103,9 @@ def fit_resumable(
             "Expected validation data to choose the best epoch by. "
             "Received: keep_best=True, validation_data=None"
         )
-    settings = {**(settings or {}), **({"keep_best": True} if keep_best else {})}
+    settings = dict(settings or {})
+    if keep_best:
+        settings["keep_best"] = True if dev_score is None else dev_score.name
     if class_weight is not None:
         settings["class_weight"] = {str(name): float(w) for name, w in class_weight.items()}
     fingerprint = _fingerprint(model, batches, epochs, settings)
@@ -116,8 +121,9 @@ def fit_resumable(
     best = []
     if keep_best:
         kept_path = None if checkpoint is None else path.with_suffix(".best.npz")
-        best = [BestEpoch(validation_data, kept_path)]
-        best[0].start(model, fingerprint)
+        best_epoch = BestEpoch(validation_data, kept_path, dev_score)
+        best_epoch.start(model, fingerprint)
+        best = [best_epoch] if dev_score is None else [dev_score, best_epoch]
     common = {
         "validation_data": validation_data,
         # The best weights are kept before the epoch is recorded as done.
@@ -141,9 +147,9 @@ def fit_resumable(
             epochs=epochs,
             **common,
         )
-    for kept in best:
-        kept.restore()
-        progress.history["best_epoch"] = kept.epoch
+    if keep_best:
+        best_epoch.restore()
+        progress.history["best_epoch"] = best_epoch.epoch
     return progress.history
 
 
