@@ -23,7 +23,7 @@ from tinybert_tf.distillation.functional import (
     multi_label_prediction_loss,
     prediction_loss,
 )
-from tinybert_tf.distillation.losses import Encoder
+from tinybert_tf.distillation.terms import Encoder
 
 RANDOM = np.random.default_rng(7)
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], "int32")

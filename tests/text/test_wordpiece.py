@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.text.wordpiece import WordPiece, longest_first
+from tinybert_tf.text.encoded import longest_first
+from tinybert_tf.text.wordpiece import WordPiece
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from tinybert_tf.distillation.losses import (
     EmbeddingLoss,
     HardLabelLoss,
     HiddenLoss,
-    LossTerm,
     PredictionLoss,
     intermediate_losses,
     prediction_losses,
@@ -16,6 +15,7 @@ from tinybert_tf.distillation.losses import (
 from tinybert_tf.distillation.recipe import distill
 from tinybert_tf.distillation.relation import RelationLoss, relation_losses
 from tinybert_tf.distillation.sequence_level import teacher_translations
+from tinybert_tf.distillation.terms import LossTerm
 from tinybert_tf.distillation.views import as_teacher
 
 __all__ = [

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tinybert_tf.distillation.kept_states import TEACHER_STATES, kept_outputs, layers_to_keep
-from tinybert_tf.distillation.losses import LossTerm, intermediate_losses
+from tinybert_tf.distillation.losses import intermediate_losses
 from tinybert_tf.distillation.predictions import KINDS
 from tinybert_tf.distillation.teachers import (
     TEACHER_LOGITS,
@@ -15,6 +15,7 @@ from tinybert_tf.distillation.teachers import (
     check_weights,
     run_teachers,
 )
+from tinybert_tf.distillation.terms import LossTerm
 from tinybert_tf.distillation.views import encoder_of, observe
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.layers.precision import PrecisionModel

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tinybert_tf.distillation.losses import AttentionLoss, EmbeddingLoss, HiddenLoss, LossTerm
+from tinybert_tf.distillation.losses import AttentionLoss, EmbeddingLoss, HiddenLoss
+from tinybert_tf.distillation.terms import LossTerm
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.text.resumable_batches import ResumableBatches
 

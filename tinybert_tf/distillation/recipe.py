@@ -12,7 +12,7 @@ from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.checks import check_on_dev
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.kept_states import MEMORY, with_states
-from tinybert_tf.distillation.losses import LossTerm, intermediate_losses, prediction_losses
+from tinybert_tf.distillation.losses import intermediate_losses, prediction_losses
 from tinybert_tf.distillation.predictions import ONE_ROW
 from tinybert_tf.distillation.teachers import (
     TEACHER_LOGITS,
@@ -20,6 +20,7 @@ from tinybert_tf.distillation.teachers import (
     check_weights,
     mean_logits,
 )
+from tinybert_tf.distillation.terms import LossTerm
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.runs import weights_digest

@@ -1,7 +1,7 @@
 """MiniLMv2's alternative to the intermediate stage."""
 
 from tinybert_tf.distillation.functional import relation_loss
-from tinybert_tf.distillation.losses import Encoder, LossTerm
+from tinybert_tf.distillation.terms import Encoder, LossTerm
 from tinybert_tf.errors import TinyBertError
 
 

@@ -3,7 +3,7 @@
 import keras
 import keras_hub
 
-from tinybert_tf.distillation.losses import Encoder
+from tinybert_tf.distillation.terms import Encoder
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.models import TinyBertBackbone, TinyBertTextClassifier
 from tinybert_tf.models.task import TinyBertTask

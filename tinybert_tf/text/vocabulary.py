@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinybert_tf.atomic import atomic_file
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.files import read_text
 
@@ -150,3 +151,28 @@ def _read_json(path: Path) -> dict:
             f"A JSON object is expected. Received: {str(path)!r} holds {type(content).__name__}"
         )
     return content
+
+
+def write_folder(folder: str | os.PathLike, vocabulary: Sequence[str], settings: dict) -> None:
+    """Writes `vocab.txt` and `tokenizer_config.json`, which `read_folder_settings` takes.
+
+    Args:
+        folder: path.
+        vocabulary: list of strings.
+        settings: dict. As `WordPiece.get_config` returns it.
+
+    Raises:
+        TinyBertError: If the folder cannot be written.
+    """
+    folder = Path(folder)
+    others = {name: value for name, value in settings.items() if name != "lowercase"}
+    config = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": settings["lowercase"],
+        **others,
+        **{f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS},
+    }
+    with atomic_file(folder / "vocab.txt", "wb") as stream:
+        stream.write("".join(f"{token}\n" for token in vocabulary).encode("utf-8"))
+    with atomic_file(folder / "tokenizer_config.json") as stream:
+        json.dump(config, stream, indent=2)

@@ -1,18 +1,15 @@
 """BERT's WordPiece tokenizer: the same tokens as transformers' `BertTokenizer`, without it."""
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tokenizers import decoders
 
-from tinybert_tf.atomic import atomic_file
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.text.bert_rules import BertRules
+from tinybert_tf.text.encoded import Encoded, longest_first
 from tinybert_tf.text.mediapipe_rules import MediaPipeRules
 from tinybert_tf.text.strings import check_strings, valid_text
 from tinybert_tf.text.vocabulary import (
@@ -20,6 +17,7 @@ from tinybert_tf.text.vocabulary import (
     check_vocabulary,
     read_folder_settings,
     read_vocabulary,
+    write_folder,
 )
 
 RULES = ("bert", "mediapipe")
@@ -34,22 +32,6 @@ _DEFAULTS = {
 _TEXTS_PER_CALL = 2048
 # A pair of surrogates, or any other code point.
 _CHARACTER = re.compile(r"[\ud800-\udbff][\udc00-\udfff]|.", re.DOTALL)
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """Tokenized texts, ready for batching.
-
-    Attributes:
-        token_ids: list of int32 arrays of shape `(length,)`, `[CLS]` and `[SEP]` included.
-        segment_ids: list of int32 arrays of the same shapes. 0 up to the first `[SEP]`, 1 after.
-    """
-
-    token_ids: list[np.ndarray]
-    segment_ids: list[np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.token_ids)
 
 
 class WordPiece:
@@ -314,20 +296,7 @@ class WordPiece:
         Raises:
             TinyBertError: If the folder cannot be written.
         """
-        folder = Path(folder)
-        config = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self.lowercase,
-            "strip_accents": self.strip_accents,
-            "tokenize_chinese_chars": self.tokenize_chinese_chars,
-            "max_input_chars_per_word": self.max_input_chars_per_word,
-            **({} if self.rules == "bert" else {"rules": self.rules}),
-            **{f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS},
-        }
-        with atomic_file(folder / "vocab.txt", "wb") as stream:
-            stream.write("".join(f"{token}\n" for token in self.vocabulary).encode("utf-8"))
-        with atomic_file(folder / "tokenizer_config.json") as stream:
-            json.dump(config, stream, indent=2)
+        write_folder(folder, self.vocabulary, self.get_config())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, WordPiece):
@@ -338,17 +307,3 @@ class WordPiece:
 
     def __repr__(self) -> str:
         return f"<WordPiece vocabulary_size={self.vocabulary_size} lowercase={self.lowercase}>"
-
-
-def longest_first(first: int, second: int, budget: int) -> tuple[int, int]:
-    """Returns how many tokens of each text of a pair to keep, `budget` in all.
-
-    Tokens are taken from the longer text until both are equally long, then from both; of an odd
-    budget the text that was longer (the second of equals) keeps one more.
-    """
-    if first + second <= budget:
-        return first, second
-    shorter, longer = min(first, second), budget - min(first, second)
-    if longer < shorter:
-        shorter, longer = budget // 2, budget - budget // 2
-    return (longer, shorter) if first > second else (shorter, longer)
