@@ -9,7 +9,12 @@ import tinybert_tf as tb
 from tinybert_tf.distillation.balance import balance_terms
 from tinybert_tf.distillation.functional import relation_loss
 from tinybert_tf.distillation.recipe import first_batches
-from tinybert_tf.distillation.teachers import TEACHER_LOGITS, mean_logits
+from tinybert_tf.distillation.teachers import (
+    TEACHER_LOGITS,
+    attach_logits,
+    detach_logits,
+    mean_logits,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def test_kept_logits_are_those_of_the_students_inputs(teacher, texts):
     student = teacher.on_backbone(teacher.backbone, preprocessor=short)
     distiller = tb.Distiller(student, teacher, tb.prediction_losses())
     batches = student.batches(texts[:8])
-    kept, rows = mean_logits(distiller, batches), batches.rows(0, 0)
+    kept, rows = np.stack(mean_logits(distiller, batches)), batches.rows(0, 0)
     given = distiller.run_teacher(batches.batch(0, 0)[0])["logits"]
     np.testing.assert_allclose(kept[rows], given, atol=1e-5)
     assert np.abs(kept - teacher.predict(texts[:8], verbose=0)).max() > 1e-3
@@ -231,3 +236,59 @@ def test_unlabelled_texts_are_trained_on(teacher, texts, labels):
         )
     with pytest.raises(tb.TinyBertError, match="single or pairs"):
         tb.distill(teacher, student, texts, unlabelled=(texts, texts), verbose=0)
+
+
+def pair_of_models(kind):
+    """Teacher, student and raw examples of different lengths."""
+    base = new_classifier(num_layers=2, dropout=0.0, attention_dropout=0.0)
+    parts = base.backbone, base.preprocessor
+    words = [["good", "film"], ["the", "bad", "plot", "was", "a", "film", "the", "movie"], ["a"]]
+    if kind == "spans":
+        teacher = tb.TinyBertQuestionAnswering(*parts)
+        examples = ["the film", "a plot", "bad"], [" ".join(row) for row in words]
+    else:
+        teacher = tb.TinyBertTokenClassifier(
+            parts[0], labels=["O", "B-film", "I-film"], preprocessor=parts[1]
+        )
+        examples = words
+    teacher.output_dense.kernel.assign(50 * teacher.output_dense.kernel)  # far from uniform
+    return teacher, tb.student_of(teacher, num_layers=1, init="random"), examples
+
+
+@pytest.mark.parametrize("kind", ["tokens", "spans"])
+def test_kept_logits_of_tokens_give_the_same_losses(kind):
+    teacher, student, examples = pair_of_models(kind)
+    distiller = tb.Distiller(student, teacher, tb.prediction_losses())
+    batches = student.distillation_batches(examples, batch_size=2, pad_to_multiple=8)
+    expected = [distiller.term_values(batches.batch(0, step)) for step in range(len(batches))]
+    attach_logits(distiller, batches)
+    kept = [batches.batch(0, step)[0] for step in range(len(batches))]
+    assert all(TEACHER_LOGITS in features for features in kept)
+    distiller.run_teacher = None  # what is kept is all there is
+    for features, (value,) in zip(kept, expected, strict=True):
+        assert distiller.term_values((features,))[0] == pytest.approx(value, abs=1e-5)
+    (spec, *_) = next(iter(batches.dataset().take(1)))
+    assert spec[TEACHER_LOGITS].shape[-1] == teacher.output_shape[-1]
+    detach_logits(batches)
+    assert TEACHER_LOGITS not in batches.batch(0, 0)[0]
+
+
+@pytest.mark.slow
+def test_a_tagger_learns_the_same_from_kept_logits():
+    teacher, _, examples = pair_of_models("tokens")
+    losses = []
+    for keep in (True, False):
+        keras.utils.set_random_seed(0)
+        student = tb.student_of(teacher, num_layers=1)
+        history = tb.distill(
+            teacher,
+            student,
+            examples,
+            stages="prediction",
+            epochs=3,
+            batch_size=2,
+            keep_logits=keep,
+            verbose=0,
+        )
+        losses.append(history["prediction"]["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)

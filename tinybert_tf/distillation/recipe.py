@@ -13,12 +13,11 @@ from tinybert_tf.distillation.checks import check_on_dev
 from tinybert_tf.distillation.distiller import Distiller
 from tinybert_tf.distillation.kept_states import MEMORY, with_states
 from tinybert_tf.distillation.losses import intermediate_losses, prediction_losses
-from tinybert_tf.distillation.predictions import ONE_ROW
 from tinybert_tf.distillation.teachers import (
-    TEACHER_LOGITS,
     as_teachers,
+    attach_logits,
     check_weights,
-    mean_logits,
+    detach_logits,
 )
 from tinybert_tf.distillation.terms import LossTerm
 from tinybert_tf.errors import TinyBertError
@@ -99,7 +98,7 @@ def distill(
             `balance_terms`. Defaults to `False`, as in the paper.
         teacher_weights: list of floats. Weights of several teachers. Defaults to `None`: equal.
         keep_logits: bool. Whether the prediction stage computes the teacher's logits once instead
-            of in each epoch; not where tokens have logits each. Defaults to `True`.
+            of in each epoch; not a decoder's. Defaults to `True`.
         keep_states: bool. Whether the intermediate stage computes the teacher's hidden states and
             attention scores once, and keeps them in memory, instead of in each epoch; not with
             `reduction="paper"` or relations. Defaults to `None`: where there are several epochs and
@@ -162,10 +161,9 @@ def distill(
         count = counts[stage]
         rate = _of_stage(learning_rate, stage, DEFAULT_LEARNING_RATE)
         distiller = Distiller(student, teachers, all_terms[stage], teacher_weights=weights)
-        batches.extra = {}
-        one_row = student.kind in ONE_ROW
-        if keep_logits and one_row and count > 1 and not distiller.reads_states:
-            batches.extra = {TEACHER_LOGITS: mean_logits(distiller, batches)}
+        detach_logits(batches)
+        if keep_logits and count > 1 and not distiller.reads_states:
+            attach_logits(distiller, batches)
         distiller.compile(optimizer=bert_optimizer(rate, count * len(batches), warmup))
         seed_dropout(student, seed)
         start_terms(distiller, batches, align, balance and stage == "intermediate")

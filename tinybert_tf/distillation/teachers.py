@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tinybert_tf.distillation.kept_states import MEMORY
+from tinybert_tf.distillation.predictions import ONE_ROW
 from tinybert_tf.distillation.views import as_teacher, observe
 from tinybert_tf.errors import TinyBertError
+from tinybert_tf.models.task import BY_TOKEN
 
 # The input under which kept logits travel with a batch.
 TEACHER_LOGITS = "teacher_logits"
@@ -65,19 +68,44 @@ def run_teachers(
     return run
 
 
-def mean_logits(distiller, batches) -> np.ndarray:
-    """The teachers' mean logits for the student's inputs, float32 `(n, classes)`.
+def attach_logits(distiller, batches) -> None:
+    """Lets batches bring the teachers' logits along, if they fit in memory.
+
+    Not a decoder's, whose every token has as many logits as there are words.
+    """
+    kind = distiller.student.kind
+    if kind in ONE_ROW:
+        batches.extra = {TEACHER_LOGITS: np.stack(mean_logits(distiller, batches))}
+    elif kind in BY_TOKEN:
+        classes = distiller.student.output_shape[-1]
+        if 4 * int(batches.lengths.sum()) * classes <= MEMORY:
+            logits = {TEACHER_LOGITS: mean_logits(distiller, batches)}
+            batches.token_extra = {**batches.token_extra, **logits}
+
+
+def detach_logits(batches) -> None:
+    """Takes back what `attach_logits` added."""
+    for name in ("extra", "token_extra"):
+        getattr(batches, name, {}).pop(TEACHER_LOGITS, None)
+
+
+def mean_logits(distiller, batches) -> list[np.ndarray]:
+    """The teachers' mean logits for the student's inputs.
+
+    A row is float32 `(classes,)`, or `(length, classes)` where tokens have logits.
 
     Args:
         distiller: `Distiller`. Its teachers run.
         batches: `LengthBucketedBatches`; their rows give the order.
     """
     run = tf.function(lambda inputs: distiller.run_teacher(inputs)["logits"], reduce_retracing=True)
+    by_token = distiller.student.kind in BY_TOKEN
     ordered = batches.in_length_order()
     found: list = [None] * len(batches.token_ids)
     for step in range(len(ordered)):
         features = ordered.batch(0, step)[0]
         inputs = {name: tf.constant(features[name]) for name in distiller.student.input}
         for row, logits in zip(ordered.rows(0, step), run(inputs).numpy(), strict=True):
-            found[row] = logits
-    return np.stack(found).astype("float32")
+            own = logits[: batches.lengths[row]] if by_token else logits
+            found[row] = own.astype("float32")
+    return found

@@ -12,6 +12,8 @@ from tinybert_tf.text.resumable_batches import ResumableBatches, at_least
 
 # The input under which a task says which positions its losses count.
 POSITION_MASK = "position_mask"
+# What floats of a token are at padding: logits that no softmax sees.
+FAR_BELOW = -1e9
 
 
 class LengthBucketedBatches(ResumableBatches):
@@ -41,8 +43,9 @@ class LengthBucketedBatches(ResumableBatches):
         max_length: int or None. No batch is padded beyond it. Defaults to `None`.
         extra: dict of float arrays of `n` rows. More inputs, such as a teacher's kept logits.
             Defaults to `None`.
-        token_extra: dict of lists of integer arrays, one number a token. More inputs, padded with
-            0, such as which pieces begin a word. Defaults to `None`.
+        token_extra: dict of lists of arrays `(length, ...)`. More inputs: integers, such as which
+            pieces begin a word, padded with 0, or floats, logits, padded with -1e9. Defaults to
+            `None`.
         token_labels: bool. Whether `labels` is a list of integer arrays, one id a token, which is
             padded as the rows are, with -1. Defaults to `False`.
 
@@ -230,14 +233,14 @@ class LengthBucketedBatches(ResumableBatches):
         padding_mask = (np.arange(length) < self.lengths[rows, None]).astype("int32")
         segment_ids = np.zeros_like(padding_mask)
         if self.segment_ids is not None:
-            segment_ids = _padded([self.segment_ids[row] for row in rows], length, 0)
+            segment_ids = _padded([self.segment_ids[row] for row in rows], length)
         return {
             "token_ids": _padded([self.token_ids[row] for row in rows], length, self.pad_id),
             "segment_ids": segment_ids,
             "padding_mask": padding_mask,
             **{name: value[rows] for name, value in self.extra.items()},
             **{
-                name: _padded([values[row] for row in rows], length, 0)
+                name: _padded([values[row] for row in rows], length)
                 for name, values in self.token_extra.items()
             },
         }
@@ -249,7 +252,9 @@ class LengthBucketedBatches(ResumableBatches):
         features = {"token_ids": ids, "segment_ids": ids, "padding_mask": ids}
         for name, value in self.extra.items():
             features[name] = tf.TensorSpec((None, *value.shape[1:]), tf.float32)
-        features.update(dict.fromkeys(self.token_extra, ids))
+        for name, values in self.token_extra.items():
+            kind = tf.float32 if _are_floats(values[0]) else tf.int32
+            features[name] = tf.TensorSpec((None, None, *np.shape(values[0])[1:]), kind)
         signature = (features, ids) if self.token_labels else (features,)
         for targets in (None if self.token_labels else self.labels, self.sample_weight):
             if targets is not None:
@@ -258,9 +263,15 @@ class LengthBucketedBatches(ResumableBatches):
         return signature
 
 
-def _padded(rows: list[np.ndarray], length: int, fill: int) -> np.ndarray:
-    """Rows of different lengths as one int32 array `(rows, length)`."""
-    padded = np.full((len(rows), length), fill, "int32")
+def _are_floats(row) -> bool:
+    return np.asarray(row).dtype.kind == "f"
+
+
+def _padded(rows: list[np.ndarray], length: int, fill: int = 0) -> np.ndarray:
+    """Rows `(length, ...)` of different lengths as one int32 or float32 array."""
+    shape = (len(rows), length, *np.shape(rows[0])[1:])
+    floats = _are_floats(rows[0])
+    padded = np.full(shape, FAR_BELOW if floats else fill, "float32" if floats else "int32")
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     return padded
