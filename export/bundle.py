@@ -22,11 +22,11 @@ import numpy as np
 
 from tinybert_tf.atomic import atomic_folder
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.evaluate.tasks import MAIN_SCORES, Report, report_outputs
+from tinybert_tf.evaluate.tasks import MAIN_SCORES, Report, evaluate_model
 from tinybert_tf.export.benchmark import time_file
 from tinybert_tf.export.bundle_pages import model_card, readme
 from tinybert_tf.export.delegates import DELEGATES, check_delegates
-from tinybert_tf.export.golden import golden_rows, golden_texts
+from tinybert_tf.export.golden import golden_rows, golden_texts, largest_output
 from tinybert_tf.export.model_file import (
     LABELS_FILE,
     VOCABULARY_FILE,
@@ -99,7 +99,7 @@ def write_bundle(
         examples: raw examples of the task for which the file is scored. Defaults to `None`.
         labels: their labels. Defaults to `None`.
         texts: list of strings. More golden texts, such as typical inputs; a pair of lists for
-            question answering. Defaults to `None`: some of the examples.
+            question answering and sentence pairs. Defaults to `None`: some of the examples.
         origin: dict. How the model was made, JSON values: for manifest and model card. Defaults
             to `None`.
         name: string. What the model is called. Defaults to `None`: after its task.
@@ -121,14 +121,19 @@ def write_bundle(
     _check_folder(folder, overwrite)
     report = None
     if examples is not None:
-        report = report_outputs(runner, runner.predict(examples), examples, labels)
-    rows = golden_rows(runner, golden_texts(runner, examples, texts))
+        report = evaluate_model(runner, examples, labels)
+    inputs = golden_texts(runner, examples, texts)
+    rows = golden_rows(runner, inputs)
     tolerance = FLOAT_TOLERANCE if source.computes_in_float32 else INT8_TOLERANCE
+    tolerance *= largest_output(rows)
+    task = TASKS[runner.kind]
+    if isinstance(inputs, tuple) and runner.kind != "spans":
+        task = f"pair_{task}"
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "name": name or f"TinyBERT {TASKS[runner.kind]}",
-        "task": TASKS[runner.kind],
+        "name": name or f"TinyBERT {task.replace('_', ' ')}",
+        "task": task,
         "model": _model(source, runner),
         "tokenizer": _tokenizer(runner),
         "labels": LABELS_FILE,
@@ -136,7 +141,7 @@ def write_bundle(
         "out_of_scope": source.settings.get("out_of_scope"),
         "question_answering": source.settings.get("question_answering"),
         "golden": {"file": GOLDEN, "rows": len(rows), "tolerance": tolerance},
-        "measured": _measured(runner, report, len(labels or ()), threads),
+        "measured": _measured(runner, report, 0 if labels is None else len(labels), threads),
         "delegates": _delegates(file),
         "origin": origin or {},
         "licenses": {"model": license, "tinybert_tf": "Apache-2.0"},

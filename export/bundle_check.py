@@ -147,7 +147,11 @@ def _golden_rows(bundle: Bundle):
 def _replay(runner, row: dict) -> float:
     """Tokenizes and runs one text; returns the largest difference of an output."""
     text = row["text"]
-    examples = ([row["question"]], [text]) if "question" in row else [text]
+    examples = [text]
+    if "question" in row:
+        examples = [row["question"]], [text]
+    elif "text_pair" in row:
+        examples = [text], [row["text_pair"]]
     encoded = runner.encode(examples)
     if encoded.token_ids[0].tolist() != row["token_ids"]:
         raise TinyBertError(

@@ -52,8 +52,7 @@ keep the model uncompressed: `androidResources {{ noCompress += "tflite" }}`.
 {mediapipe}## LiteRT, CPU or GPU
 
 Dependency: `com.google.ai.edge.litert:litert`. The inputs are int32 `[1, S]`, in the order
-{order}; S is {lengths}. The tokenizer is `WordPieceTokenizer` of tinybert_tf's
-`android_demo_assets/java` (plain Java, no dependency), or anything that reproduces golden.jsonl.
+{order}; S is {lengths}. {tokenizer}
 
 ```kotlin
 import com.google.ai.edge.litert.Accelerator
@@ -102,6 +101,20 @@ _OTHER_RULES = (
     "beyond ASCII, so that texts with them (and other scripts than Latin) get other answers. Train "
     'with `tokenizer="mediapipe"` for this road, or take the next one.'
 )
+_BERT_TOKENIZER = (
+    "The tokenizer is `WordPieceTokenizer` of tinybert_tf's\n`android_demo_assets/java` (plain "
+    "Java, no dependency), or anything that reproduces golden.jsonl."
+)
+_MEDIAPIPE_TOKENIZER = (
+    "The tokenizer follows MediaPipe's rules, not\nBERT's: `tokenizer.js` of tinybert_tf's "
+    "`android_demo_assets/web` does, or anything that reproduces\ngolden.jsonl; its Java class "
+    "`WordPieceTokenizer` does not."
+)
+_INPUTS = {
+    "qa": "a question and a text",
+    "pair_classification": "two texts",
+    "pair_regression": "two texts",
+}
 _OUTPUTS = {
     "classification": "a probability for each of the {count} labels",
     "regression": "the score",
@@ -114,7 +127,6 @@ _OUTPUTS = {
 def model_card(manifest: dict, report: Report | None) -> str:
     """The model card, Markdown."""
     model, measured = manifest["model"], manifest["measured"]
-    pairs = manifest["task"] == "qa"
     scope = manifest["out_of_scope"]
     rule = ""
     if scope:
@@ -127,7 +139,7 @@ def model_card(manifest: dict, report: Report | None) -> str:
         summary=f"A compressed BERT for phones: {model['size_bytes'] / 1e6:.1f} MB, "
         f"{model['quantization']}, target `{model['target']}`.",
         task=manifest["task"],
-        input="a question and a text" if pairs else "a text",
+        input=_INPUTS.get(manifest["task"], "a text"),
         output=output_of(manifest),
         out_of_scope=rule,
         measured=_table(_measured_rows(measured)),
@@ -157,6 +169,7 @@ def readme(manifest: dict) -> str:
         rows=manifest["golden"]["rows"],
         mediapipe=mediapipe,
         order=", ".join(f"`{name}`" for name in model["inputs"]),
+        tokenizer=_MEDIAPIPE_TOKENIZER if tokenizer["kind"] == "mediapipe" else _BERT_TOKENIZER,
         lengths=lengths + ("" if single else ", a signature each (`tokens_S`)"),
         signature="" if single else '"tokens_${ids.size}"',
         run_signature="" if single else ', "tokens_${ids.size}"',
@@ -169,7 +182,9 @@ def readme(manifest: dict) -> str:
 
 def output_of(manifest: dict) -> str:
     """What the model puts out, in words."""
-    return _OUTPUTS[manifest["task"]].format(count=manifest["model"]["outputs"])
+    return _OUTPUTS[manifest["task"].removeprefix("pair_")].format(
+        count=manifest["model"]["outputs"]
+    )
 
 
 def _sentence(delegate: dict, name: str) -> str:

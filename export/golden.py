@@ -50,21 +50,31 @@ def golden_texts(runner: TFLiteModel, examples=None, texts=None):
         texts: raw examples to take all of. Defaults to `None`.
 
     Returns:
-        A list of strings, or for question answering a pair of lists.
+        A list of strings, or for question answering and sentence pairs a pair of lists. An
+        embedder's pairs are texts of their own.
     """
-    if runner.kind == "spans":
-        pairs = [("Who wrote it?", text) for text in HARD_TEXTS]
-        for given in (_first(examples), texts):
-            if given is not None:
-                _check_pair(given)
-                pairs += zip(*given, strict=True)
+    both = [given for given in (_first(examples), texts) if given is not None]
+    if runner.kind == "embedding":
+        both = [_flat(given) for given in both]
+    if runner.kind == "spans" or any(isinstance(given, tuple) for given in both):
+        # Sentence pairs: every hard text once in either place.
+        firsts = [*HARD_TEXTS[1:], HARD_TEXTS[0]]
+        if runner.kind == "spans":
+            firsts = ["Who wrote it?"] * len(HARD_TEXTS)
+        pairs = list(zip(firsts, HARD_TEXTS, strict=True))
+        for given in both:
+            _check_pair(given)
+            pairs += zip(*given, strict=True)
         return tuple(list(part) for part in zip(*dict.fromkeys(pairs), strict=True))
     found = list(HARD_TEXTS)
-    for given in (_first(examples), texts):
-        if isinstance(given, tuple):  # sentence pairs: each sentence is a text of its own here
-            given = [text for part in given for text in part]
-        found += [text if isinstance(text, str) else " ".join(text) for text in given or ()]
+    for given in both:
+        found += [text if isinstance(text, str) else " ".join(text) for text in given]
     return list(dict.fromkeys(found))
+
+
+def _flat(given) -> list[str]:
+    """Texts of pairs one after the other, each by itself."""
+    return [text for part in given for text in part] if isinstance(given, tuple) else list(given)
 
 
 def golden_rows(runner: TFLiteModel, examples) -> list[dict]:
@@ -84,7 +94,9 @@ def golden_rows(runner: TFLiteModel, examples) -> list[dict]:
         segments = getattr(encoded, "segment_ids", None)
         segments = np.zeros_like(ids) if segments is None else segments[0]
         output = run_ids(runner, ids, segments)
-        names = ("question", "text") if len(pair) > 1 else ("text",)
+        names = ("text",)
+        if len(pair) > 1:
+            names = ("question", "text") if runner.kind == "spans" else ("text", "text_pair")
         rows.append(
             {
                 **dict(zip(names, pair, strict=True)),
@@ -109,6 +121,16 @@ def output_of(row: dict) -> np.ndarray:
     raise TinyBertError(f"Expected a golden row with an output. Received: {sorted(row)}")
 
 
+def largest_output(rows: list[dict]) -> float:
+    """By how much differences of these outputs may be larger than those of probabilities.
+
+    1, or the largest score or logit, whose size is arbitrary.
+    """
+    if not any(key in row for row in rows for key in ("score", "logits")):
+        return 1.0
+    return max(1.0, *(float(np.abs(output_of(row)).max()) for row in rows))
+
+
 def _first(examples):
     if isinstance(examples, tuple):
         return tuple(list(part[:_EXAMPLES]) for part in examples)
@@ -118,5 +140,6 @@ def _first(examples):
 def _check_pair(examples: Sequence) -> None:
     if not (isinstance(examples, tuple) and len(examples) == 2):
         raise TinyBertError(
-            f"Expected a pair of lists, questions and contexts. Received: {type(examples).__name__}"
+            "Expected a pair of lists: questions and contexts, or first and second texts. "
+            f"Received: {type(examples).__name__}"
         )

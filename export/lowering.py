@@ -79,8 +79,8 @@ class LoweredTask(tf.Module):
             block, probabilities `(1, heads * S)`. Defaults to `False`.
 
     Attributes:
-        grids: dict from the bytes of a constant, as the converter stores it, to its grid and, of
-            a dense layer, its bias. Filled while `signature` traces.
+        grids: dict from the bytes of a constant, as the converter stores it, to its grid and the
+            biases of the dense layers that have it. Filled while `signature` traces.
 
     Raises:
         TinyBertError: If the activation has no lowering.
@@ -107,7 +107,7 @@ class LoweredTask(tf.Module):
         self._weight_only = weights.scheme is not None and find_scheme(weights.scheme).weight_only
         self._lookup = tf.gather if nnapi else embedding_lookup
         self._attended: list | None = [] if attention else None
-        self.grids: dict[bytes, tuple[Grid, np.ndarray | None]] = {}
+        self.grids: dict[bytes, tuple[Grid, tuple[np.ndarray, ...]]] = {}
 
     def signature(self, sequence_length: int) -> tf.types.experimental.ConcreteFunction:
         """The graph for one length: three int32 `(1, S)` inputs; float32 `(1, N)` out.
@@ -294,5 +294,10 @@ class LoweredTask(tf.Module):
         self, stored: np.ndarray, grid: Grid | None, bias: np.ndarray | None = None
     ) -> None:
         """Remembers which integers a constant of the converted file stands for."""
-        if grid is not None:
-            self.grids[np.ascontiguousarray(stored, "float32").tobytes()] = grid, bias
+        if grid is None:
+            return
+        key = np.ascontiguousarray(stored, "float32").tobytes()
+        biases = self.grids[key][1] if key in self.grids else ()
+        if bias is not None and not any(np.array_equal(bias, other) for other in biases):
+            biases = (*biases, bias)
+        self.grids[key] = grid, biases

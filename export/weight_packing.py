@@ -4,6 +4,8 @@ The converter's own dynamic-range quantization knows neither int4 nor one scale 
 operators and one a channel for others, and chooses its scales itself.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -12,16 +14,21 @@ from tinybert_tf.export.graph_edits import add_constant, add_tensor, operator_co
 from tinybert_tf.export.model_file import tensor_name
 from tinybert_tf.export.weights import Grid
 
+# A constant's grid and the biases of the layers that have it.
+Grids = dict[bytes, tuple[Grid, tuple[np.ndarray, ...]]]
+
 _Operator = schema.BuiltinOperator
 _TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4}
 
 
-def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray | None]]) -> None:
+def pack_weights(
+    model: schema.ModelT, grids: dict[bytes, tuple[Grid, tuple[np.ndarray, ...]]]
+) -> None:
     """Replaces float constants by integers with scales.
 
     Args:
         model: ModelT with one subgraph. Changed in place.
-        grids: dict from a constant's bytes to its grid and bias; see `LoweredTask.grids`.
+        grids: dict from a constant's bytes to its grid and biases; see `LoweredTask.grids`.
 
     Raises:
         TinyBertError: If the converter changed a constant, so that its integers have no place.
@@ -53,20 +60,20 @@ def pack_weights(model: schema.ModelT, grids: dict[bytes, tuple[Grid, np.ndarray
         elif code == _Operator.EMBEDDING_LOOKUP and int(operator.inputs[1]) in packed:
             operator.opcodeIndex = operator_code(model, code, 4)
         elif code == _Operator.FULLY_CONNECTED and int(operator.inputs[1]) in packed:
-            grid, bias = packed[int(operator.inputs[1])]
+            grid, biases = packed[int(operator.inputs[1])]
             per_channel = grid.scales.size > 1
             # Symmetric inputs where old runtimes shall read the file: NNAPI knows no others.
             operator.builtinOptions.asymmetricQuantizeInputs = per_channel
             operator.opcodeIndex = operator_code(model, code, 12 if per_channel else 5)
-            if not _holds(model, operator.inputs[2:], bias):
-                constant = add_constant(model, "bias", bias)
+            if not _holds(model, operator.inputs[2:], biases):
+                constant = add_constant(model, "bias", _only(biases))
                 operator.inputs = np.array([*operator.inputs[:2], constant], "int32")
     graph.operators = operators
     _drop_unused(model)
 
 
-def _holds(model: schema.ModelT, bias: np.ndarray, values: np.ndarray) -> bool:
-    """Whether an operator has the bias that it was trained with.
+def _holds(model: schema.ModelT, bias: np.ndarray, values: Sequence[np.ndarray]) -> bool:
+    """Whether an operator has a bias that it was trained with.
 
     The converter moves the bias of a layer without activation into the next layer. In float that
     changes nothing, but the input that is quantized while it runs would be another.
@@ -74,12 +81,26 @@ def _holds(model: schema.ModelT, bias: np.ndarray, values: np.ndarray) -> bool:
     Args:
         model: ModelT.
         bias: int array. The index of the bias; empty, or -1, when there is none.
-        values: float array. The bias of the layer.
+        values: list of float arrays. The biases of the layers with this kernel.
     """
     if not len(bias) or bias[0] < 0:
         return False
     data = model.buffers[model.subgraphs[0].tensors[bias[0]].buffer].data
-    return data is not None and bytes(data) == values.astype("float32").tobytes()
+    return data is not None and bytes(data) in [one.astype("float32").tobytes() for one in values]
+
+
+def _only(biases: Sequence[np.ndarray]) -> np.ndarray:
+    """The bias to put back.
+
+    Raises:
+        TinyBertError: If several layers have one kernel, so that it is not known whose is missing.
+    """
+    if len(biases) == 1:
+        return biases[0]
+    raise TinyBertError(
+        "Expected layers that differ in their kernels; this version of the converter moves biases, "
+        f"and which to put back is not known. Received: {len(biases)} layers with one kernel"
+    )
 
 
 def _drop_unused(model: schema.ModelT) -> None:

@@ -70,3 +70,21 @@ def test_errors(fails, bundled, exported, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "labels.txt").write_text("other\n", "utf-8")
     assert "Expected 'labels.txt' as it was bundled" in fails("verify", tmp_path)
+
+
+@pytest.mark.slow
+def test_columns_are_those_of_every_table(invoke, teacher_run, tables, tmp_path):
+    """Calibration texts, texts of no class and data under the user's own headers."""
+    for name in ("dev", "other"):
+        lines = (tables / "dev.csv").read_text("utf-8").splitlines()
+        rows = ["Kommentar;Klasse", *(";".join(line.rsplit(",", 1)) for line in lines[1:])]
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    dev, column = tmp_path / "dev.csv", ["--text-column", "Kommentar"]
+    given = ["--data", dev, "--texts", dev, "--out-of-scope", tmp_path / "other.csv", *column]
+    options = ["--target", "npu_int8", "--label-column", "Klasse", "--out", tmp_path / "b"]
+    result = invoke("bundle", teacher_run, *given, *options)
+    assert result.exit_code == 0, result.output
+    file = tmp_path / "m.tflite"
+    options = ["--target", "npu_int8", "--texts", dev, *column, "--out", file]
+    result = invoke("export", teacher_run, *options)
+    assert result.exit_code == 0, result.output

@@ -104,3 +104,10 @@ def test_multi_label_with_weighted_focal_loss(invoke, tiny_hf_folder, tmp_path):
     assert metrics["dev"]["examples"] == 12
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert config["arguments"]["focal_gamma"] == 2.0
+    every = invoke("predict", tmp_path / "run", "the film", "--top", "3", "--json").stdout
+    probabilities = {one["label"]: one["probability"] for one in json.loads(every)["labels"]}
+    expected = {name for name, p in probabilities.items() if p >= 0.5}
+    found = json.loads(invoke("predict", tmp_path / "run", "the film", "--json").stdout)["labels"]
+    assert len(probabilities) == 3 and {one["label"] for one in found} == expected
+    lines = invoke("predict", tmp_path / "run", "the film").stdout.splitlines()
+    assert {line.split("\t")[0] for line in lines} == (expected or {"(none)"})

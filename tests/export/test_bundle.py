@@ -217,9 +217,48 @@ def test_several_lengths_and_mediapipes_rules(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_tasks(kind, tmp_path):
     model, examples, labels = build(kind)
+    if kind == "embedding":
+        examples, labels = (TEXTS, TEXTS[::-1]), np.arange(len(TEXTS)) / 2
     path = to_tflite(model, tmp_path / "m.tflite", target="float32").path
-    scored = {} if labels is None else {"examples": examples, "labels": labels}
-    bundle = write_bundle(path, tmp_path / "b", **scored)
+    bundle = write_bundle(path, tmp_path / "b", examples=examples, labels=labels)
     assert bundle.manifest["task"] == {"tokens": "ner", "spans": "qa"}.get(kind, "embedding")
-    assert ("score" in bundle.manifest["measured"]) == (labels is not None)
+    report = tb.evaluate_model(model, examples, labels)
+    expected = getattr(report, "spearman" if kind == "embedding" else "f1")
+    assert bundle.manifest["measured"]["score"] == pytest.approx(expected, abs=1e-3)
     assert verify_bundle(bundle.folder).rows == bundle.manifest["golden"]["rows"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regression", [False, True])
+def test_pairs_are_replayed_as_pairs(regression, tmp_path):
+    classifier = build_classifier()
+    labels = LABELS
+    if regression:
+        parts = classifier.backbone, classifier.preprocessor
+        classifier = tb.TinyBertTextClassifier(parts[0], num_classes=1, preprocessor=parts[1])
+        classifier.output_dense.bias.assign([300.0])  # a score may be of any size
+        labels = np.arange(len(TEXTS), dtype=float)
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
+    pairs = TEXTS, TEXTS[::-1]
+    bundle = write_bundle(path, tmp_path / "b", examples=pairs, labels=labels)
+    task = "pair_regression" if regression else "pair_classification"
+    assert bundle.manifest["task"] == task
+    lines = (bundle.folder / "golden.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert {(row["text"], row["text_pair"]) for row in rows} >= set(zip(*pairs, strict=True))
+    assert all(1 in row["segment_ids"] for row in rows)
+    assert verify_bundle(bundle.folder).rows == len(rows)
+    tolerance = bundle.manifest["golden"]["tolerance"]
+    assert tolerance > 0.02 if regression else tolerance == pytest.approx(1e-4)
+    card = (bundle.folder / "MODEL_CARD.md").read_text("utf-8")
+    page = (bundle.folder / "README.md").read_text("utf-8")
+    assert "Input: two texts" in card and "MediaPipe Tasks" not in page
+
+
+@pytest.mark.slow
+def test_mediapipes_tokenizer_is_not_the_java_class(tmp_path):
+    classifier = build_classifier()
+    classifier.use_tokenizer("mediapipe")
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="float32").path
+    page = (write_bundle(path, tmp_path / "b").folder / "README.md").read_text("utf-8")
+    assert "`tokenizer.js`" in page and "`WordPieceTokenizer` does not" in page

@@ -2,11 +2,15 @@ import json
 
 import numpy as np
 import pytest
-from export_models import TEXTS, build_classifier
+from export_models import TEXTS, VOCABULARY, build_classifier
 
 from tinybert_tf.errors import TinyBertError
-from tinybert_tf.export import TFLiteClassifier, to_tflite, verify
-from tinybert_tf.models import TinyBertTextClassifierPreprocessor, TinyBertTokenizer
+from tinybert_tf.export import TFLiteClassifier, open_file, to_tflite, verify
+from tinybert_tf.models import (
+    TinyBertTextClassifier,
+    TinyBertTextClassifierPreprocessor,
+    TinyBertTokenizer,
+)
 
 LABELS = ["first", "second", "third", "first", "second", "third"]
 
@@ -98,3 +102,29 @@ def test_number_of_labels(float_file, texts, labels):
 def test_unknown_label(float_file):
     with pytest.raises(TinyBertError, match="fourth"):
         verify(float_file, TEXTS, ["fourth", *LABELS[1:]])
+
+
+@pytest.mark.slow
+def test_a_file_with_fewer_words_is_compared_with_those_words(tmp_path):
+    words = [*VOCABULARY, "zebra", "cab", "tree"]
+    bare = build_classifier(preprocessor=False, vocabulary_size=len(words))
+    preprocessor = TinyBertTextClassifierPreprocessor(TinyBertTokenizer(words), 16)
+    classifier = bare.on_backbone(bare.backbone, preprocessor=preprocessor)
+    path = to_tflite(classifier, tmp_path / "m.tflite", target="small", texts=["a bad cab"]).path
+    assert open_file(path).tokenizer.vocabulary_size < classifier.wordpiece.vocabulary_size
+    found = verify(path, ["a bad cab", "a cab"], ["first", "second"], classifier, progress=False)
+    assert found.agreement is not None and found.max_probability_difference < 0.2
+
+
+@pytest.mark.slow
+def test_large_scores_may_differ_by_more(tmp_path):
+    base = build_classifier()
+    regressor = TinyBertTextClassifier(base.backbone, num_classes=1, preprocessor=base.preprocessor)
+    dense = regressor.output_dense
+    dense.kernel.assign(1e4 * dense.kernel)  # float32 rounds them by more than 1e-4
+    path = to_tflite(regressor, tmp_path / "m.tflite", target="float32").path
+    found = verify(path, TEXTS, np.arange(len(TEXTS), dtype=float), regressor, progress=False)
+    assert found.max_probability_difference > 1e-4
+    dense.bias.assign([0.5 * np.abs(regressor.predict(TEXTS, verbose=0)).max()])
+    with pytest.raises(TinyBertError, match="Expected outputs within"):
+        verify(path, TEXTS, np.arange(len(TEXTS), dtype=float), regressor, progress=False)

@@ -7,6 +7,7 @@ from export_models import TARGET_OF, TEXTS, build_classifier
 
 from tinybert_tf.errors import TinyBertError
 from tinybert_tf.export import quantize_aware, read_model_file, to_tflite
+from tinybert_tf.export.verification import compare_outputs
 from tinybert_tf.export.weight_packing import pack_weights
 from tinybert_tf.export.weights import Grid, read_weights
 from tinybert_tf.quantization.schemes import WEIGHT_ONLY
@@ -203,3 +204,25 @@ def test_constant_that_the_converter_changed():
     grid = Grid(np.ones((2, 3), "int8"), np.ones(1, "float32"), 0, 8)
     with pytest.raises(TinyBertError, match=r"no constant for matrices of \[\(2, 3\)\]"):
         pack_weights(model, {grid.values().tobytes(): (grid, None)})
+
+
+@pytest.mark.parametrize("scheme", ["dynamic_int8", "per_tensor_int8"])
+def test_layers_with_one_kernel_keep_their_own_biases(scheme, tmp_path):
+    classifier = build_classifier()
+    first, second = (
+        block.feed_forward.intermediate_dense for block in classifier.backbone.encoder_blocks
+    )
+    second.kernel.assign(first.kernel)
+    assert np.abs(first.bias.numpy() - second.bias.numpy()).max() > 0.1
+    model = quantize_aware(classifier, scheme)
+    path = to_tflite(model, tmp_path / "m.tflite", target=TARGET_OF[scheme]).path
+    assert compare_outputs(path, TEXTS, model) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "scheme", ["dynamic_int8_int4_embedding", "int4_weights", "weight_only_int8_int4_embedding"]
+)
+def test_rows_of_four_bits_fill_bytes(scheme):
+    classifier = build_classifier(embedding_dim=9)
+    with pytest.raises(TinyBertError, match="even width .* Received: a width of 9"):
+        quantize_aware(classifier, scheme)

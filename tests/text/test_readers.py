@@ -55,6 +55,14 @@ def test_formats(write, name, content):
     assert len(examples) == 2
 
 
+def test_semicolons_of_a_spreadsheet(write):
+    """As Excel saves where the comma is a decimal mark; a comma in a text is one of the text."""
+    path = write("data.csv", 'text;label\nwell, good;1\n"bad; worse";0\n')
+    assert read_examples(path).texts == ["well, good", "bad; worse"]
+    path = write("data.csv", 'text,label\n"a; b",x\n')
+    assert read_examples(path).texts == ["a; b"]
+
+
 def test_delimiter(write):
     path = write("a.txt", 'text;label\n"good; film";pos\nbad;neg\n')
     assert read_examples(path, delimiter=";").texts == ["good; film", "bad"]
@@ -160,7 +168,7 @@ def test_labels_may_be_absent(write):
         ("text,label\na,b\n", {"text_pair": "c"}, "text_pair column 'c'.*'text', 'label'"),
         ("foo,label\na,b\n", {}, "A text column is expected: one of text, .*'foo', 'label'"),
         ("text,foo\na,b\n", {}, "A label column is expected: one of label, .*'text', 'foo'"),
-        ("text;label\na;b\n", {}, "'text;label'. Is the delimiter ';'"),
+        ("text|label\na|b\n", {}, "'text|label'. Is the delimiter '|'"),
         ("text\tlabel\na\tb\n", {}, "Is the delimiter a tab"),
     ],
 )

@@ -97,7 +97,8 @@ def bundle(
             _refuse_export_options(source, target, max_length, texts, attention, out_of_scope)
         else:
             file = Path(folder) / "model.tflite"
-            write = _exporter(source, file, target, max_length, texts, attention)
+            found_in = {"text": text_column, "text_pair": pair_column}
+            write = _exporter(source, file, target, max_length, texts, attention, found_in)
             write()
         runner = load_file(file)
         inputs = labels = None
@@ -108,7 +109,7 @@ def bundle(
             inputs, labels = examples.inputs, examples.labels
         if out_of_scope is not None:
             with working("choosing the out-of-scope threshold"):
-                threshold = _threshold(runner, inputs, labels, out_of_scope)
+                threshold = _threshold(runner, inputs, labels, out_of_scope, found_in)
             write(threshold)
         with working("scoring, timing and writing"):
             found = write_bundle(
@@ -156,7 +157,7 @@ def _refuse_export_options(
 
 
 def _exporter(
-    run: Path, file: Path, target, max_length: str | None, texts, attention: bool
+    run: Path, file: Path, target, max_length: str | None, texts, attention: bool, columns: dict
 ) -> Callable:
     """Loads a run; returns a function that exports it, perhaps with a threshold."""
     from tinybert_tf.cli.models import load_model
@@ -164,7 +165,7 @@ def _exporter(
     lengths = None if max_length is None else length_list(max_length)
     with working("loading the model"):
         classifier = load_model(run)
-        corpus = None if texts is None else texts_of(classifier, texts)
+        corpus = None if texts is None else texts_of(classifier, texts, **columns)
         from tinybert_tf.export import to_tflite
     name = target.value if target is not None else target_of(classifier)
 
@@ -183,7 +184,7 @@ def _exporter(
     return write
 
 
-def _threshold(runner, inputs, labels: list, path: str):
+def _threshold(runner, inputs, labels: list, path: str, columns: dict):
     """The entropy that parts right answers from texts of no class best, both of them found."""
     from tinybert_tf.evaluate import choose_threshold, out_of_scope_scores
     from tinybert_tf.text.corpus import corpus_texts
@@ -193,7 +194,8 @@ def _threshold(runner, inputs, labels: list, path: str):
             "Expected a classifier with one class a text for --out-of-scope. "
             f"Received: a model for --task {task_of(runner).name}"
         )
-    known, other = (runner.predict_proba(texts) for texts in (inputs, corpus_texts([path])))
+    others = corpus_texts([path], **columns)
+    known, other = (runner.predict_proba(texts) for texts in (inputs, others))
     answers = [runner.labels[place] for place in known.argmax(-1)]
     correct = [answer == label for answer, label in zip(answers, labels, strict=True)]
     scores = [out_of_scope_scores(rows, "entropy") for rows in (known, other)]

@@ -72,6 +72,8 @@ def export(
     texts: Texts = None,
     metadata: Metadata = True,
     attention: Attention = False,
+    text_column: options.TextColumn = None,
+    pair_column: options.PairColumn = None,
     debug: options.Debug = False,
 ) -> None:
     """Write a classifier as a .tflite file for phones and browsers.
@@ -92,7 +94,8 @@ def export(
     lengths = None if max_length is None else length_list(max_length)
     with working("loading the model"):
         classifier = load_model(run, task=None if task is None else task.value)
-        corpus = None if texts is None else texts_of(classifier, texts)
+        columns = {"text": text_column, "text_pair": pair_column}
+        corpus = None if texts is None else texts_of(classifier, texts, **columns)
         from tinybert_tf import export as exporting
     name = target.value if target is not None else target_of(classifier)
     with working(f"converting for target {name}"):

@@ -36,12 +36,21 @@ FileOption = Annotated[
         show_default=False,
     ),
 ]
-Top = Annotated[int, typer.Option(help="How many labels a text.", min=1)]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        help="How many labels a text.",
+        min=1,
+        show_default="1; of a multi-label model those from 0.5 on",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
 
 
 # What stands for the label of a text that the file's threshold finds out of scope.
 OUT_OF_SCOPE = "(out of scope)"
+# And for the labels of one that has none, of several that it could have.
+NO_LABEL = "(none)"
 
 
 @guarded
@@ -51,7 +60,7 @@ def predict(
     pair: Pair = None,
     file: FileOption = None,
     task: options.Task = None,
-    top: Top = 1,
+    top: Top = None,
     as_json: Json = False,
     text_column: options.TextColumn = None,
     debug: options.Debug = False,
@@ -98,10 +107,14 @@ def predict(
         _print_others(texts, OTHERS[found.kind](found, inputs), as_json)
 
 
-def _labels(classifier, texts: list[str], inputs, top: int) -> list:
-    """The best labels of each text with their probabilities."""
+def _labels(classifier, texts: list[str], inputs, top: int | None) -> list:
+    """The best labels of each text with their probabilities; of several at once those it has."""
     probabilities = classifier.predict_proba(inputs)
-    order = probabilities.argsort(axis=1)[:, ::-1][:, :top]
+    order = probabilities.argsort(axis=1)[:, ::-1]
+    if top is None and classifier.kind == "labels":
+        order = [row[probabilities[place, row] >= 0.5] for place, row in enumerate(order)]
+    else:
+        order = order[:, : top or 1]
     found = [
         (text, [(classifier.labels[column], float(row[column])) for column in best])
         for text, row, best in zip(texts, probabilities, order, strict=True)
@@ -178,11 +191,15 @@ def _print(rows: list, as_json: bool) -> None:
             shown = text if len(text) <= 80 else f"{text[:79]}…"
             for position, (name, p) in enumerate(best):
                 table.add_row("" if position else escape(shown), escape(name), f"{p:.3f}")
+            if not best:
+                table.add_row(escape(shown), NO_LABEL, "")
         out.print(table)
     else:
         for text, best in rows:
             for name, p in best:
                 print(f"{name}\t{p:.6f}\t{' '.join(text.split())}")
+            if not best:
+                print(f"{NO_LABEL}\t\t{' '.join(text.split())}")
 
 
 def _print_others(texts: list[str], found: list[dict], as_json: bool) -> None:

@@ -36,7 +36,8 @@ def read_table(path: str | os.PathLike, delimiter: str | None = None) -> Table:
     Args:
         path: path. The file.
         delimiter: string or None. One character that separates fields, for any extension; a tab
-            is read as TSV, others as CSV. Defaults to `None`, by extension.
+            is read as TSV, others as CSV. Defaults to `None`, by extension; a .csv whose header
+            has semicolons and no comma is parted by semicolons.
 
     Raises:
         TinyBertError: If the file cannot be read or is malformed; the message names the line.
@@ -58,10 +59,18 @@ def read_table(path: str | os.PathLike, delimiter: str | None = None) -> Table:
         raise TinyBertError(f"A file with data is expected. Received: {str(path)!r} is empty.")
     if delimiter is None and suffix in JSON_LINES:
         return _parse_json_lines(text, str(path))
+    if delimiter is None and suffix == ".csv" and _parted_by_semicolons(text):
+        delimiter = ";"
     return _parse_delimited(text, str(path), delimiter or DELIMITERS[suffix])
 
 
 # === Delimited ===
+
+
+def _parted_by_semicolons(text: str) -> bool:
+    """Whether the header is one that spreadsheets write where the comma is a decimal mark."""
+    header = text.lstrip().partition("\n")[0]
+    return ";" in header and "," not in header
 
 
 def _parse_delimited(text: str, source: str, delimiter: str) -> Table:

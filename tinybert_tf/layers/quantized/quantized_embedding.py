@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tinybert_tf.errors import TinyBertError
 from tinybert_tf.quantization.numbers import (
     largest_integer,
     round_to,
@@ -28,6 +29,9 @@ class QuantizedEmbedding(keras.layers.Embedding):
         input_dim: int. Rows.
         output_dim: int. Width of a row.
         scheme: string. See `SCHEMES`.
+
+    Raises:
+        TinyBertError: If rows of 4-bit integers would not fill whole bytes.
     """
 
     def __init__(self, input_dim: int, output_dim: int, scheme: str, **kwargs):
@@ -35,6 +39,12 @@ class QuantizedEmbedding(keras.layers.Embedding):
         self.scheme = scheme
         self.per_row = find_scheme(scheme).table_per_row
         self.bits = find_scheme(scheme).table_bits
+        if self.bits == 4 and output_dim % 2:
+            raise TinyBertError(
+                "Expected an even width of the word table, since its rows hold two 4-bit integers "
+                "a byte (of a factorized table: an even rank); or choose a scheme with int8 rows. "
+                f"Received: a width of {output_dim}, scheme={scheme!r}"
+            )
 
     def call(self, inputs):
         rows = tf.gather(self.embeddings.value, inputs)
