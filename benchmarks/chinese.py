@@ -1,6 +1,6 @@
 """A Chinese encoder from nothing: vocabulary, then masked words and next sentences on Wikipedia.
 
-    python benchmarks/chinese.py --out DIR [--steps 3000] [--data ../shared/data] [--seed 0]
+    python benchmarks/chinese.py --out DIR [--epochs 1] [--data ../shared/data] [--seed 0]
     python benchmarks/ablation.py --task zh_sentiment --teacher DIR/encoder --out TABLES \\
         --student bert_mini_4l_256 --rows fine_tuned intermediate int8
 
@@ -22,6 +22,7 @@ import command_line
 import tinybert_tf as tb
 from tinybert_tf.atomic import atomic_file
 from tinybert_tf.models import TinyBertTextClassifierPreprocessor
+from tinybert_tf.pretraining.batches import CorpusBatches
 from tinybert_tf.text.corpus import corpus_texts
 
 SHAPE = {"num_layers": 6, "num_heads": 4, "hidden_dim": 256, "intermediate_dim": 1024}
@@ -30,7 +31,8 @@ TOKENS, LENGTH = 8000, 128
 
 def main() -> None:
     parser = command_line.parser(__doc__, out=True, data=True, training=True, precision=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--epochs", type=int, default=1, help="passes over the text")
+    parser.add_argument("--steps", type=int, help="end a pass after so many; default: all of it")
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     run(parser.parse_args())
 
@@ -42,13 +44,15 @@ def run(arguments: argparse.Namespace) -> None:
     if not (out / "corpus" / "corpus.json").exists():
         source = wiki / "train.txt.gz"
         tb.prepare_corpus(source, out / "corpus", wordpiece, LENGTH, seed=arguments.seed)
+    corpus = tb.Corpus(out / "corpus")
     model = _model(wordpiece, arguments.seed)
     started = time.monotonic()
     with tb.matmul_precision(arguments.matmul_precision):
         tb.pretrain(
             model,
-            tb.Corpus(out / "corpus"),
+            corpus,
             learning_rate=arguments.learning_rate,
+            epochs=arguments.epochs,
             steps=arguments.steps,
             seed=arguments.seed,
             run_dir=out,
@@ -56,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     held_out = corpus_texts([wiki / "valid.txt.gz"])
     found = {
-        "steps": arguments.steps,
+        "steps": arguments.epochs * len(CorpusBatches(corpus, steps=arguments.steps)),
         "seconds": round(time.monotonic() - started),
         "parameters": model.backbone.count_params(),
         **asdict(tb.evaluate_masked_lm(model, held_out)),
