@@ -24,7 +24,7 @@ machine and is no promise for a phone: `README.md` says how to run it there.
 ## Limits
 
 - It knows the language and the kind of text that it was trained on; check it on yours.
-- A text beyond {length} tokens is cut at the end.
+- {long_texts}
 - Probabilities are a model's confidence, not a guarantee; choose a threshold on your own data.
 - What its training data gets wrong about people, it may get wrong too.
 
@@ -145,9 +145,16 @@ def model_card(manifest: dict, report: Report | None) -> str:
         measured=_table(_measured_rows(measured)),
         report=_by_class(report),
         origin=_table(_flat(manifest["origin"])) or "Not recorded: the bundle was made of a file.",
-        length=manifest["tokenizer"]["max_length"],
+        long_texts=_long_texts(manifest),
         license=manifest["licenses"]["model"] or "not stated; fill in before you ship",
     )
+
+
+def _long_texts(manifest: dict) -> str:
+    length = manifest["tokenizer"]["max_length"]
+    if manifest["task"] in ("ner", "qa"):
+        return f"A text beyond {length} tokens is read in overlapping windows, a call each."
+    return f"A text beyond {length} tokens is cut at the end."
 
 
 def readme(manifest: dict) -> str:

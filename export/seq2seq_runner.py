@@ -8,7 +8,7 @@ from tinybert_tf.errors import TinyBertError
 from tinybert_tf.evaluate.beam_search import beam_search
 from tinybert_tf.export.file_settings import kind_of, open_interpreter
 from tinybert_tf.export.model_file import ModelFile, read_model_file
-from tinybert_tf.text.spacing import join_chinese
+from tinybert_tf.text.spacing import join_words
 from tinybert_tf.text.strings import check_strings
 from tinybert_tf.text.wordpiece import WordPiece
 
@@ -102,7 +102,7 @@ class TFLiteSeq2Seq:
                 best = self.greedy(ids, max_length)
             else:
                 best = self._beam_search(ids, beams, max_length, length_penalty)
-            found.append(join_chinese(self.target_tokenizer.decode(best)))
+            found.append(join_words(self.target_tokenizer.decode(best)))
         return found
 
     # === Token ids ===

@@ -163,3 +163,14 @@ def test_debug_shows_the_traceback(invoke, tmp_path):
     assert result.exit_code == 2
     assert "Traceback" in result.stderr
     assert "error: " in result.stderr
+
+
+@pytest.mark.slow
+def test_predict_reads_pairs_under_their_own_headers(invoke, teacher_run, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("q,d\nthe film,the plot\n", "utf-8")
+    columns = ["--text-column", "q", "--pair-column", "d"]
+    found = invoke("predict", teacher_run, "--file", path, *columns)
+    single = invoke("predict", teacher_run, "the film", "--pair", "the plot")
+    alone = invoke("predict", teacher_run, "the film")
+    assert found.exit_code == 0 and found.stdout == single.stdout != alone.stdout

@@ -23,6 +23,7 @@ from tinybert_tf.evaluate.question_answering import (
     f1_score,
     normalize_answer,
 )
+from tinybert_tf.evaluate.spans import _whole_words
 from tinybert_tf.text.squad import Answer, Questions, read_squad
 from tinybert_tf.text.strides import answer_positions, encode_questions
 from tinybert_tf.text.wordpiece import WordPiece
@@ -472,3 +473,18 @@ def test_right_logits_on_public_data():
     start, end = (right_logits(encoded, side) for side in positions.T)
     predictions = decode_spans(encoded, start, end, questions.contexts, max_answer_tokens=384)
     assert evaluate_answers(predictions, questions).exact > 0.99
+
+
+@pytest.mark.parametrize(
+    ("context", "span", "answer"),
+    [
+        ("Ada Lovelace wrote it.", (7, 9), "Lovelace"),
+        ("Ada Lovelace wrote it.", (5, 15), "Lovelace wrote"),
+        ("in 1843, she", (4, 6), "1843"),
+        ("北京大学在北京", (1, 3), "京大"),
+        ("a (b) c", (3, 4), "b"),
+    ],
+)
+def test_answers_hold_whole_words(context, span, answer):
+    start, end = _whole_words(context, *span)
+    assert context[start:end] == answer

@@ -11,6 +11,7 @@ from tinybert_tf.evaluate.translation import (
     evaluate_summaries,
     evaluate_translations,
     is_chinese,
+    language_of,
 )
 
 pytest.importorskip("sacrebleu")
@@ -103,3 +104,11 @@ def test_missing_packages_are_named(monkeypatch):
     for purpose, package in (("translation", "sacrebleu"), ("summarization", "rouge-score")):
         with pytest.raises(TinyBertError, match=f"pip install {package}"):
             check_scorer(purpose)  # before hours of training
+
+
+@pytest.mark.parametrize(
+    "text", ["Мама мыла раму вчера.", "東京でラーメンを食べました。", "안녕하세요 세계"]
+)
+def test_rouge_of_other_scripts(text):
+    report = evaluate_summaries([text], [text], language_of([text]))
+    assert report.rouge1 == report.rougeL == 1.0

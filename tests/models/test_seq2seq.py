@@ -321,7 +321,7 @@ def random_step(vocabulary, seed=0):
 
 
 def brute_force(logits_of, vocabulary, max_length, alpha):
-    """The best finished sequence by its score, over all there are. Token 1 starts, 0 ends."""
+    """The best sequence by its score, over all there are. Token 1 starts, 0 ends."""
     best = (-np.inf, None)
     open_prefixes = [((1,), 0.0)]
     for length in range(1, max_length + 1):
@@ -333,6 +333,8 @@ def brute_force(logits_of, vocabulary, max_length, alpha):
             best = max(best, (ended, prefix[1:]))
             longer += [((*prefix, t), score + log_p[t]) for t in range(1, vocabulary)]
         open_prefixes = longer
+    for prefix, score in open_prefixes:
+        best = max(best, (score / ((5 + max_length) / 6) ** alpha, prefix[1:]))
     return best
 
 
@@ -343,7 +345,7 @@ def test_wide_beam_search_is_brute_force(alpha, seed):
     score, ids = brute_force(logits_of, 4, 4, alpha)
     found = beam_search(step, None, 2, 1, 0, 4, beams=60, length_penalty=alpha)
     for row in found:
-        assert row[0].finished
+        assert row[0].finished == (len(ids) < 4)
         assert tuple(row[0].token_ids) == ids
         assert row[0].score == pytest.approx(score)
         scores = [hypothesis.score for hypothesis in row]
@@ -447,3 +449,26 @@ def test_other_tokenizer_rules_leave_the_targets_alone():
     assert model.wordpiece.rules == "mediapipe"
     assert model.target_wordpiece.vocabulary == TARGET.vocabulary
     assert model.preprocessor.target_length == 6
+
+
+@pytest.mark.slow
+def test_lengths_that_are_no_multiple_of_eight():
+    """Batches are padded to a multiple of 8, but not beyond the position tables."""
+    model = make(backbone={"max_sequence_length": 9}, max_target_length=9)
+    model.preprocessor.sequence_length = model.preprocessor.target_length = 9
+    model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    (features, labels) = model.batches(["one " * 12], ["一" * 12], batch_size=1).batch(0, 0)
+    assert features["token_ids"].shape == labels.shape == (1, 9)
+    model.fit(["one " * 12], ["一" * 12], verbose=0)
+
+
+def test_an_unlikely_early_end_does_not_win():
+    """What goes on is likelier by far; every beam that ended is worse."""
+    logits = np.array([-5.0, 0.0, -0.1, -5.0])
+
+    def step(token_ids, position, state):
+        return np.tile(logits, (len(token_ids), 1)), state
+
+    (best, *others), *_ = beam_search(step, np.zeros((4, 1)), 1, 1, 3, 20, beams=4)
+    assert len(best.token_ids) == 20 and not best.finished
+    assert all(best.score >= other.score for other in others) and len(others) <= 3

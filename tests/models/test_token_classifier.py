@@ -235,3 +235,30 @@ def test_tags_that_are_no_entities(build_tiny):
     """Parts of speech: any names will do, and nothing is repaired."""
     tagger = tagger_of(build_tiny(), ["NOUN", "VERB"])
     assert set(tagger.tag(SENTENCES)[0]) <= {"NOUN", "VERB"}
+
+
+def test_words_with_punctuation_are_trained_as_texts_are_cut(tagger):
+    """An app has the text alone, where "the" and "film" of "the'film" are words of their own."""
+    sentences, tags = [["a", "the'film", "was", "good."], []], [["O", "B-film", "O", "O"], []]
+    for batches in (
+        tagger.batches(sentences, tags, shuffle=False),
+        tagger.distillation_batches(sentences, tags, shuffle=False),
+    ):
+        features, labels = batches.batch(0, 0)
+        row = int(np.flatnonzero(batches.rows(0, 0) == 0)[0])
+        # [CLS] a the ' film was good . [SEP]
+        assert labels[row].tolist()[:9] == [-1, 0, 1, 2, 2, 0, 0, 0, -1]
+    assert features["position_mask"][row].tolist()[:9] == [0, 1, 1, 1, 1, 1, 1, 1, 0]
+    # Scored word by word, as the data is.
+    assert [len(row) for row in tagger.tag(sentences)] == [4, 0]
+
+
+@pytest.mark.slow
+def test_texts_give_the_entities_of_their_words(tagger):
+    sentences = [["the", "film-plot", "was", "good"], ["a", "movie", "."], ["bad", "plot!"]]
+    tags = [["O", "B-film", "O", "O"], ["O", "O", "O"], ["O", "O"]]
+    tagger.compile(keras.optimizers.Adam(1e-2))
+    tagger.fit(sentences, tags, epochs=40, verbose=0)
+    assert tagger.tag(sentences) == tags
+    found = tagger.find_entities([" ".join(words) for words in sentences])
+    assert [[entity["text"] for entity in row] for row in found] == [["film-plot"], [], []]

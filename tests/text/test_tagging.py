@@ -351,3 +351,8 @@ def test_public_train_and_dev_fit(data_folder):
     assert check_tags(*wnut) == entity_tags(wnut[1].tags)
     with pytest.raises(TinyBertError, match=r"'ORG' at .*dev\.conll:1, 'PER'"):
         check_tags(wnut[0], read_tagged(data_folder / "btc" / "dev.conll"))
+
+
+def test_comments_with_tabs(write):
+    path = write("a.conll", "# id 7f2c\tdomain=en\nAda\tB-PER\n\n# id 8\tdomain=en\nx\tO\n")
+    assert read_tagged(path).words == [["Ada"], ["x"]]

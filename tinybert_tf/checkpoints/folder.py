@@ -22,6 +22,7 @@ _WEIGHTS: tuple[tuple[str, Reader], ...] = (
 _DESCRIPTION_FILES = [
     *("config.json", "vocab.txt", "tokenizer.json"),
     *("tokenizer_config.json", "special_tokens_map.json"),
+    *("modules.json", "1_Pooling/config.json"),
 ]
 _SAFETENSORS_FILES = ["model*.safetensors", "model.safetensors.index.json"]
 _TORCH_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]

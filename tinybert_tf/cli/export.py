@@ -122,7 +122,7 @@ def export(
         "classes": getattr(classifier, "num_classes", None),
     }
     out.print(pairs_table("exported", rows))
-    if not trained and result.quantization != "float32":
+    if not trained and result.quantization != "float32" and not task_of(classifier).generates:
         hint(f"tinybert-tf quantize --target {name} trains for these numbers")
     hint(f"next: tinybert-tf verify {out_file} dev.csv --against {run}")
 

@@ -1,5 +1,6 @@
 """`tinybert-tf predict`: labels for texts."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ def predict(
     top: Top = None,
     as_json: Json = False,
     text_column: options.TextColumn = None,
+    pair_column: options.PairColumn = None,
     debug: options.Debug = False,
 ) -> None:
     """Classify texts with a trained run or an exported file, or do what its task is.
@@ -79,7 +81,7 @@ def predict(
     """
     texts, pairs = list(texts or []), None
     if file:
-        more, pairs = _read(file, text_column)
+        more, pairs = _read(file, text_column, pair_column)
         texts += more
     if pairs is not None and len(pairs) < len(texts):
         raise TinyBertError(
@@ -166,16 +168,23 @@ OTHERS = {
 }
 
 
-def _read(file: str, column: str | None) -> tuple[list[str], list[str] | None]:
-    """Texts of a file, and the second texts of pairs."""
+def _read(
+    file: str, column: str | None, pair_column: str | None
+) -> tuple[list[str], list[str] | None]:
+    """Texts of a file, and the second texts of pairs; of questions their contexts."""
     from tinybert_tf.text.readers import read_examples
+    from tinybert_tf.text.squad import read_squad
     from tinybert_tf.text.tables import read_text
 
     if file == "-":
         return [line for line in sys.stdin.read().split("\n") if line.strip()], None
     if Path(file).suffix.lower() == ".txt":
         return [line for line in read_text(file).split("\n") if line.strip()], None
-    examples = read_examples(file, text=column, require_labels=False)
+    if column is None and Path(file.removesuffix(".gz")).suffix.lower() in (".json", ".jsonl"):
+        with contextlib.suppress(TinyBertError):  # texts in JSON lines are no questions
+            found = read_squad(file, require_answers=False)
+            return found.questions, found.contexts
+    examples = read_examples(file, text=column, text_pair=pair_column, require_labels=False)
     return examples.texts, examples.pairs
 
 

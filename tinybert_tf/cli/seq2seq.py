@@ -78,6 +78,7 @@ def build_seq2seq(
     else:
         trained = _trained(teacher, task)
         if trained.kind == "seq2seq":
+            _refuse_shape(shape)
             trained.purpose = task.name
             return with_max_length(trained, max_length)
         backbone, source, length = trained.backbone, trained.wordpiece, trained.sequence_length
@@ -91,11 +92,22 @@ def build_seq2seq(
     return with_max_length(model, max_length)
 
 
+def _refuse_shape(shape: Shape) -> None:
+    if shape != Shape():
+        raise TinyBertError(
+            "Expected no --decoder-blocks and --vocabulary-size with a --teacher that has a "
+            "decoder: the whole model is trained on. Received: "
+            f"{', '.join(f'{k}={v}' for k, v in vars(shape).items() if v is not None)}"
+        )
+
+
 def _trained(teacher: str, task: Task):
     """A model whose encoder and tokenizer are taken."""
     preset = preset_of(Path(teacher)) if Path(teacher).is_dir() else None
     if preset is not None:
         return load_preset(preset)
     from tinybert_tf.models import TinyBertSentenceEmbedder
+    from tinybert_tf.models.from_checkpoint import load_for, preprocessor_of
 
-    return TinyBertSentenceEmbedder.from_hf(teacher, sequence_length=task.sequence_length)
+    loaded = load_for(TinyBertSentenceEmbedder, teacher, {})
+    return TinyBertSentenceEmbedder(loaded.backbone, preprocessor_of(loaded, task.sequence_length))

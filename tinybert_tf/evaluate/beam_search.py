@@ -58,8 +58,8 @@ def beam_search(
             `array[i]` of the old one. Defaults to `None`: indexes every array of nested lists.
 
     Returns:
-        For each row at most `beams` hypotheses, best first. Where none has ended within
-        `max_length`, the unfinished ones.
+        For each row at most `beams` hypotheses, best first. Where fewer have ended within
+        `max_length`, the unfinished ones compete.
 
     Raises:
         TinyBertError: If `beams` or `max_length` is below 1.
@@ -102,15 +102,15 @@ def beam_search(
 
     penalty = _penalty(max_length, length_penalty)
     for row in range(rows):
-        if not finished[row]:
+        if len(finished[row]) < beams:  # an unlikely early end does not beat what goes on
             alive = zip(tokens[row, :, 1:].tolist(), scores[row] / penalty, strict=True)
-            finished[row] = [
+            finished[row] += [
                 Hypothesis(ids, float(score), finished=False)
                 for ids, score in alive
                 if np.isfinite(score)
             ]
         finished[row].sort(key=lambda hypothesis: -hypothesis.score)
-    return finished
+    return [row[:beams] for row in finished]
 
 
 def _best_candidates(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

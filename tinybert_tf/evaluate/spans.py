@@ -1,5 +1,7 @@
 """Spans of a context out of start and end logits."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +12,12 @@ from tinybert_tf.errors import TinyBertError
 
 if TYPE_CHECKING:
     from tinybert_tf.text.strides import EncodedQuestions
+
+# Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ def decode_spans(
 ) -> list[Prediction]:
     """Finds each question's best span over all of its windows, as BERT's `run_squad.py`.
 
-    A span lies in the context and starts at a piece that has its most context in this window.
+    A span lies in the context and starts at a piece that has its most context in this window. An
+    answer holds whole words: the pieces beside its ends that belong to them come with it.
 
     Args:
         encoded: EncodedQuestions. The windows.
@@ -115,7 +124,25 @@ def _prediction(
     no_answer = threshold is not None and null_score - score > threshold
     if no_answer or score == -np.inf:
         return Prediction("", 0, 0, null_score, null_score)
+    start, end = _whole_words(context, start, end)
     return Prediction(context[start:end], start, end, score, null_score)
+
+
+def _whole_words(context: str, start: int, end: int) -> tuple[int, int]:
+    while 0 < start < end and _in_one_word(context[start - 1], context[start]):
+        start -= 1
+    while start < end < len(context) and _in_one_word(context[end - 1], context[end]):
+        end += 1
+    return start, end
+
+
+def _in_one_word(first: str, second: str) -> bool:
+    """Whether two neighbours are letters or digits of a script that has words."""
+    return all(
+        (character.isalnum() or unicodedata.category(character) == "Mn")
+        and not _UNSPACED.match(character)
+        for character in (first, second)
+    )
 
 
 def _check_logits(encoded: "EncodedQuestions", start_logits, end_logits) -> None:

@@ -104,7 +104,8 @@ def report_outputs(model, outputs, examples, labels: Sequence) -> Report:
             outputs, model.encode(examples), contexts, null_threshold=model.null_threshold
         )
         ids = [str(row) for row in range(len(contexts))]
-        return evaluate_answers(found, Questions(ids, questions, contexts, labels))
+        language = language_of([answer.text for own in labels for answer in own])
+        return evaluate_answers(found, Questions(ids, questions, contexts, labels), language)
     return evaluate_probabilities(outputs, labels, model.labels, model.kind == "labels")
 
 

@@ -1,5 +1,6 @@
 """How close generated texts come to references: BLEU, chrF, ROUGE."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -85,14 +86,16 @@ def evaluate_translations(
         hypotheses: list of strings.
         references: list of strings, one a hypothesis.
         target_language: string. Code of the references' language, such as `"en"`. Chinese (`"zh"`,
-            `"cmn"`, `"zh-CN"`, ...) is compared by character, others by mteval's words (`13a`).
+            `"cmn"`, `"zh-CN"`, ...) and Japanese (`"ja"`) are compared by character, others by
+            mteval's words (`13a`).
 
     Raises:
         TinyBertError: If sacrebleu is not installed, the numbers differ or there are none.
     """
     metrics = _sacrebleu()
     hypotheses, references = _checked(hypotheses, references)
-    bleu = metrics.BLEU(tokenize="zh" if is_chinese(target_language) else "13a")
+    tokenize = "char" if _is_japanese(target_language) else "13a"
+    bleu = metrics.BLEU(tokenize="zh" if is_chinese(target_language) else tokenize)
     chrf = metrics.CHRF()
     bleu_score = bleu.corpus_score(hypotheses, [references]).score
     chrf_score = chrf.corpus_score(hypotheses, [references]).score
@@ -113,8 +116,9 @@ def evaluate_summaries(
     Args:
         hypotheses: list of strings.
         references: list of strings, one a hypothesis.
-        language: string. See `evaluate_translations`: of Chinese each character is a word. Other
-            words are those of rouge-score, Latin letters and digits. Defaults to `"en"`.
+        language: string. See `evaluate_translations`: of Chinese and Japanese each character is a
+            word. Other words are those of rouge-score, ASCII letters and digits, or where most
+            letters of the references are no ASCII, any letters and digits. Defaults to `"en"`.
 
     Raises:
         TinyBertError: If rouge-score is not installed, the numbers differ or there are none.
@@ -122,9 +126,7 @@ def evaluate_summaries(
     rouge_scorer = _rouge()
     hypotheses, references = _checked(hypotheses, references)
     names = ["rouge1", "rouge2", "rougeL"]
-    scorer = rouge_scorer.RougeScorer(
-        names, tokenizer=_Characters() if is_chinese(language) else None
-    )
+    scorer = rouge_scorer.RougeScorer(names, tokenizer=_tokenizer(language, references))
     scores = [
         scorer.score(reference, hypothesis)
         for hypothesis, reference in zip(hypotheses, references, strict=True)
@@ -170,11 +172,32 @@ def is_chinese(language: str) -> bool:
     return language.lower().replace("_", "-").split("-")[0] in ("zh", "zho", "chi", "cmn")
 
 
+def _is_japanese(language: str) -> bool:
+    return language.lower().replace("_", "-").split("-")[0] in ("ja", "jpn")
+
+
 def language_of(texts: Sequence[str]) -> str:
-    """`"zh"` where most letters are Chinese characters, else `"en"`."""
+    """`"ja"` where a tenth of the letters are kana, `"zh"` where most are Chinese, else `"en"`."""
     letters = [c for text in texts for c in text if c.isalpha()]
+    if 10 * sum("\u3041" <= c <= "\u30ff" for c in letters) > len(letters):
+        return "ja"
     chinese = sum("\u3400" <= c <= "\u9fff" for c in letters)
     return "zh" if 2 * chinese > len(letters) else "en"
+
+
+def _tokenizer(language: str, references: list[str]):
+    """What rouge-score calls words; `None` for its own, which know ASCII only."""
+    if is_chinese(language) or _is_japanese(language):
+        return _Characters()
+    letters = [c for text in references for c in text if c.isalpha()]
+    return None if 2 * sum(c.isascii() for c in letters) >= len(letters) else _Words()
+
+
+class _Words:
+    """rouge-score's interface of a tokenizer, for letters of any script."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return re.findall(r"\w+", text.lower())
 
 
 class _Characters:

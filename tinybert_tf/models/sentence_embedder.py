@@ -66,10 +66,17 @@ class TinyBertSentenceEmbedder(TinyBertTask, keras_hub.models.Task):
             name_or_folder: string. A local folder or a hub name.
             sequence_length: int. Longest input in tokens. Defaults to `128`.
             **backbone_overrides: arguments of `TinyBertBackbone`, such as `dtype`.
+
+        Raises:
+            TinyBertError: If the checkpoint states another pooling, or a layer after it.
         """
+        from tinybert_tf.checkpoints.folder import resolve
+        from tinybert_tf.checkpoints.pooling import check_mean_pooling
         from tinybert_tf.models.from_checkpoint import load_for, preprocessor_of
 
-        loaded = load_for(cls, name_or_folder, backbone_overrides)
+        folder = resolve(name_or_folder)
+        check_mean_pooling(folder)
+        loaded = load_for(cls, str(folder), backbone_overrides)
         return cls(loaded.backbone, preprocessor_of(loaded, sequence_length))
 
     def on_backbone(self, backbone: TinyBertBackbone, **changes) -> "TinyBertSentenceEmbedder":

@@ -14,7 +14,7 @@ from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.models.token_crossentropy import TokenAccuracy, TokenCrossentropy
 from tinybert_tf.text.batches import LengthBucketedBatches
 from tinybert_tf.text.pair_batches import PairBatches
-from tinybert_tf.text.spacing import join_chinese
+from tinybert_tf.text.spacing import join_words
 from tinybert_tf.text.strings import check_strings
 
 PURPOSES = ("translation", "summarization")
@@ -221,6 +221,8 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
             batch_size=batch_size,
             pad_id=source.pad_id,
             target_pad_id=target.pad_id,
+            max_source_length=self.backbone.max_sequence_length,
+            max_target_length=self.decoder.max_length,
             **kwargs,
         )
 
@@ -291,7 +293,7 @@ class TinyBertSeq2Seq(TinyBertTask, keras_hub.models.Seq2SeqLM):
             (features,) = batches.batch(0, step)
             best = self._search(features, max_length, beams, length_penalty)
             for row, ids in zip(batches.rows(0, step), best, strict=True):
-                found[row] = join_chinese(target.decode(ids))
+                found[row] = join_words(target.decode(ids))
         return found
 
     def get_config(self):

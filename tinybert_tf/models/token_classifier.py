@@ -14,7 +14,7 @@ from tinybert_tf.models.preprocessor import TinyBertTextClassifierPreprocessor
 from tinybert_tf.models.task import TinyBertTask
 from tinybert_tf.models.token_crossentropy import TokenAccuracy
 from tinybert_tf.text.batches import POSITION_MASK, LengthBucketedBatches
-from tinybert_tf.text.word_pieces import EncodedWords, as_words
+from tinybert_tf.text.word_pieces import EncodedWords, as_words, split_words
 
 # The label of a piece that carries no tag.
 NO_TAG = -1
@@ -22,10 +22,11 @@ NO_TAG = -1
 
 @keras.saving.register_keras_serializable(package="tinybert_tf")
 class TinyBertTokenClassifier(TagsWords, TinyBertTask, keras_hub.models.Task):
-    """A tagger on `TinyBertBackbone`: named entities, slots, parts of speech.
+    """A tagger on `TinyBertBackbone`: named entities, slots.
 
-    A word is tagged by its first piece (Devlin et al. 2019, section 5.3); losses and metrics count
-    nothing else.
+    A word is tagged by its first piece (Devlin et al. 2019, section 5.3). In training a word with
+    punctuation inside, such as "O'Neil", is cut as a text is, for the texts of an app come without
+    words: its parts continue its tag. Other pieces count in no loss and no metric.
 
     Args:
         backbone: `TinyBertBackbone`. Its pooler, which a tagger does not read, is not trained.
@@ -186,11 +187,14 @@ class TinyBertTokenClassifier(TagsWords, TinyBertTask, keras_hub.models.Task):
         Raises:
             TinyBertError: If a sentence has not as many tags as words, or a tag is unknown.
         """
-        encoded = self.encode(sentences)
         tags = None
-        if labels is not None:
+        if labels is None:
+            encoded = self.encode(sentences)
+        else:
             _check_counts(sentences, labels)
-            tags = _at_first_pieces(self.encode_labels(labels), encoded)
+            parts, tags = self._parts_of(sentences, self.encode_labels(labels))
+            encoded = self.encode(parts)
+            tags = _at_first_pieces(tags, encoded)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, "float32")[encoded.row]
         return LengthBucketedBatches(
@@ -206,12 +210,36 @@ class TinyBertTokenClassifier(TagsWords, TinyBertTask, keras_hub.models.Task):
 
     def distillation_batches(self, sentences, labels=None, **kwargs) -> LengthBucketedBatches:
         """`batches` with the mask of the pieces that soft targets count: the words' first."""
-        encoded = self.encode(sentences)
+        if labels is not None:
+            _check_counts(sentences, labels)
+            labels = self.encode_labels(labels)
+        parts, labels = self._parts_of(sentences, labels)
+        encoded = self.encode(parts)
         masks = [
             _mask(first, len(ids))
             for first, ids in zip(encoded.first_pieces, encoded.token_ids, strict=True)
         ]
-        return self.batches(sentences, labels, token_extra={POSITION_MASK: masks}, **kwargs)
+        return self.batches(parts, labels, token_extra={POSITION_MASK: masks}, **kwargs)
+
+    def _parts_of(self, sentences, tags: list[np.ndarray] | None) -> tuple[list, list | None]:
+        """Words cut as `split_words` cuts texts, and their tags: B-X goes on as I-X."""
+        rows = as_words(sentences)
+        parts = {word: split_words(word)[0] or [word] for row in rows for word in row}
+        cut = [[part for word in row for part in parts[word]] for row in rows]
+        if tags is None:
+            return cut, None
+        place = {label: index for index, label in enumerate(self.labels)}
+        goes_on = {label: f"I-{label[2:]}" if label.startswith("B-") else label for label in place}
+        inside = np.array([place.get(goes_on[label], place[label]) for label in self.labels])
+        found = []
+        for row, own in zip(rows, tags, strict=True):
+            counts = np.array([len(parts[word]) for word in row], int)
+            repeated = np.repeat(own, counts)
+            later = np.ones(len(repeated), bool)
+            later[np.cumsum(counts) - counts] = False
+            repeated[later] = inside[repeated[later]]
+            found.append(repeated)
+        return cut, found
 
     def get_config(self):
         return {

@@ -23,6 +23,8 @@ class PairBatches(LengthBucketedBatches):
         targets: list of integer arrays of shape `(target length,)`, at least two tokens each:
             `[CLS]` first, `[SEP]` last.
         target_pad_id: int. The id of `[PAD]` among target tokens. Defaults to `0`.
+        max_source_length: int. No batch of sources is padded beyond it. Defaults to `None`.
+        max_target_length: int. Nor of targets, `[CLS]` not counted. Defaults to `None`.
         **kwargs: `batch_size`, `shuffle`, `seed`, `pad_id` and more of `LengthBucketedBatches`,
             and `sample_weight`, one number a pair.
 
@@ -35,6 +37,8 @@ class PairBatches(LengthBucketedBatches):
         sources: Sequence[np.ndarray],
         targets: Sequence[np.ndarray],
         target_pad_id: int = 0,
+        max_source_length: int | None = None,
+        max_target_length: int | None = None,
         sample_weight: Sequence[float] | None = None,
         **kwargs,
     ):
@@ -50,6 +54,7 @@ class PairBatches(LengthBucketedBatches):
                 f"Received: row {short[0]} has {len(targets[short[0]])}"
             )
         self.sources, self.targets = list(sources), list(targets)
+        self.max_source_length, self.max_target_length = max_source_length, max_target_length
         joined = [np.concatenate(pair) for pair in zip(sources, targets, strict=True)]
         # The labels are the targets; here they only allow weights.
         labels = None if sample_weight is None else np.zeros(len(joined), "int32")
@@ -73,9 +78,11 @@ class PairBatches(LengthBucketedBatches):
         rows = self.rows(epoch, step)
         sources = [self.sources[row] for row in rows]
         targets = [self.targets[row] for row in rows]
-        token_ids, padding_mask = self._pad(sources, self.pad_id)
-        decoder_ids, decoder_mask = self._pad([row[:-1] for row in targets], self.target_pad_id)
-        labels, _ = self._pad([row[1:] for row in targets], IGNORED)
+        token_ids, padding_mask = self._pad(sources, self.pad_id, self.max_source_length)
+        read, predicted = ([row[:-1] for row in targets], [row[1:] for row in targets])
+        longest = self.max_target_length
+        decoder_ids, decoder_mask = self._pad(read, self.target_pad_id, longest)
+        labels, _ = self._pad(predicted, IGNORED, longest)
         features = {
             "token_ids": token_ids,
             "segment_ids": np.zeros_like(token_ids),
@@ -94,10 +101,14 @@ class PairBatches(LengthBucketedBatches):
                 f"Received: epoch={epoch}, step={step}"
             )
 
-    def _pad(self, rows: list[np.ndarray], fill: int) -> tuple[np.ndarray, np.ndarray]:
+    def _pad(
+        self, rows: list[np.ndarray], fill: int, longest: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows of different lengths as one int32 array, and which of it is real."""
         lengths = np.array([len(row) for row in rows])
         length = math.ceil(lengths.max() / self.pad_to_multiple) * self.pad_to_multiple
+        if longest is not None:
+            length = max(min(length, longest), int(lengths.max()))
         padded = np.full((len(rows), length), fill, "int32")
         for target, row in zip(padded, rows, strict=True):
             target[: len(row)] = row

@@ -208,9 +208,11 @@ def _fields(content: str) -> list[str]:
 
 
 def _is_comment(content: str, fields: list[str]) -> bool:
-    """Tells `# text = Hi` from the word `#` with its tag."""
-    if not content.startswith("# ") or "\t" in content:
+    """Tells `# text = Hi` from the word `#` with its tag, and from `# a` with a tag."""
+    if not content.startswith("# "):
         return False
+    if "\t" in content:  # MultiCoNER's "# id 7f2c<tab>domain=en"
+        return fields[0] != "#" and any("=" in field for field in fields)
     return fields[2:3] == ["="] or not is_tag(fields[-1])
 
 
