@@ -255,7 +255,7 @@ def pair_of_models(kind):
     return teacher, tb.student_of(teacher, num_layers=1, init="random"), examples
 
 
-@pytest.mark.parametrize("kind", ["tokens", "spans"])
+@pytest.mark.parametrize("kind", ["tokens", pytest.param("spans", marks=pytest.mark.slow)])
 def test_kept_logits_of_tokens_give_the_same_losses(kind):
     teacher, student, examples = pair_of_models(kind)
     distiller = tb.Distiller(student, teacher, tb.prediction_losses())

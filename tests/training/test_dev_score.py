@@ -59,7 +59,7 @@ def train(run_dir, biases, teacher=None):
     return tagger, history["prediction"]
 
 
-@pytest.mark.parametrize("distilled", [False, True])
+@pytest.mark.parametrize("distilled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_taggers_go_by_entity_f1(tmp_path, distilled):
     teacher = None
     if distilled:
